@@ -1,0 +1,59 @@
+# Sourced by the scripts beside it: makes .venv with Python 3.11 or 3.12 and installs this tree into it.
+#
+# It decides: which Python, and whether what is installed still fits pyproject.toml (a stamp of its hash, so
+# that the second run starts at once). It never touches anything outside .venv.
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+VENV="${AYNI_VENV:-$ROOT/.venv}"
+
+fail() {
+    echo "$(basename "$0"): $*" >&2
+    exit 1
+}
+
+# Prints the first Python on this machine that is 3.11 or 3.12 and runs.
+find_python() {
+    local candidate
+    for candidate in ${AYNI_PYTHON:-} python3.11 python3.12 python3 python; do
+        command -v "$candidate" >/dev/null 2>&1 || continue
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
+            >/dev/null 2>&1; then
+            echo "$candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# ensure_environment LEVEL: "run" for what the demo needs, "dev" for the tests and checks as well.
+ensure_environment() {
+    local level="$1" what="." python stamp
+    [ "$level" = dev ] && what=".[dev]"
+    stamp="$VENV/.ayni-$level-$(hash_of "$ROOT/pyproject.toml")"
+    if [ -e "$stamp" ] && [ -x "$VENV/bin/python" ]; then
+        return 0
+    fi
+    if [ ! -x "$VENV/bin/python" ]; then
+        python="$(find_python)" || fail "Python 3.11 or 3.12 is needed and was not found on PATH." \
+            "Install it (Debian: apt install python3.11 python3.11-venv), or name it in AYNI_PYTHON."
+        echo "Making a virtual environment in ${VENV#"$ROOT"/} with $("$python" --version 2>&1) …" >&2
+        "$python" -m venv "$VENV" || {
+            rm -rf "$VENV"
+            fail "$python could not make a virtual environment (Debian: apt install python3-venv)."
+        }
+    fi
+    echo "Installing Ayni and what it needs ($what) …" >&2
+    (cd "$ROOT" && "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -e "$what") >&2 ||
+        fail "the installation failed; what pip said is above. Correct that and run the same command again."
+    rm -f "$VENV"/.ayni-"$level"-*
+    touch "$stamp"
+    # What is enough for the tests is enough for the demo.
+    if [ "$level" = dev ]; then
+        rm -f "$VENV"/.ayni-run-*
+        touch "$VENV/.ayni-run-$(hash_of "$ROOT/pyproject.toml")"
+    fi
+}
+
+hash_of() {
+    if command -v sha256sum >/dev/null 2>&1; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -c1-16
+}
