@@ -1,0 +1,143 @@
+"""`ayni`: the one command.
+
+Decides the list of command groups, that each is imported only when used (so that `ayni audit …` and
+`--help` run where grpc and plyvel are not installed), and how every failure is shown: three lines on
+stderr, and an exit code (client/errors.py). Never does a command's work.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import click
+
+from client.errors import ClientError, ExitCode
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+class Entry(NamedTuple):
+    """One command group."""
+
+    module: str
+    """Holds the click command or group as `command`."""
+    summary: str
+
+
+GROUPS: dict[str, Entry] = {
+    "demo": Entry(
+        "client.cli.demo", "Four federations, a time bank's year, settlement and audit, on this machine."
+    ),
+    "testnet": Entry("client.cli.testnet", "Create and start a network on this machine."),
+    "node": Entry("client.cli.node", "Set up, run and look after a node."),
+    "config": Entry("client.cli.config", "Check a node's configuration."),
+    "keys": Entry("client.cli.keys", "The encrypted keystore."),
+    "network": Entry("client.cli.network", "The networks you know, each with its genesis pinned."),
+    "decision": Entry("client.cli.decision", "What a quorum of federations decides."),
+    "member": Entry("client.cli.member", "Federations and organisations."),
+    "account": Entry("client.cli.account", "Accounts, limits, statements."),
+    "tx": Entry("client.cli.tx", "Transfers, reversals, imports; build, sign and send offline."),
+    "opening": Entry("client.cli.opening", "Balances and holdings of an older system."),
+    "class": Entry("client.cli.classes", "Classes of entitlements."),
+    "entitlement": Entry("client.cli.entitlement", "Shares and hours: issue, serve, give, redeem."),
+    "pool": Entry("client.cli.pool", "The collective pool and its settlements."),
+    "export": Entry("client.cli.export", "The verifiable history, as files."),
+    "evidence": Entry("client.cli.evidence", "Proof that a validator signed what no honest one signs."),
+    "audit": Entry("client.cli.audit", "Verify a history, a receipt or evidence, offline."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The groups, in the order of the table."""
+        return list(GROUPS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        entry = GROUPS.get(cmd_name)
+        if entry is None:
+            return None
+        command: click.Command = importlib.import_module(entry.module).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the groups from the table, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in GROUPS.items()])
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ayni", prog_name="ayni")
+def cli() -> None:
+    """A ledger on which co-operatives clear credit, and a pool that nobody owns settles."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs `ayni`; returns its exit code. Whatever goes wrong is shown in three lines."""
+    try:
+        result = cli.main(
+            args=None if arguments is None else list(arguments), prog_name="ayni", standalone_mode=False
+        )
+        return result if isinstance(result, int) else ExitCode.DONE
+    except click.exceptions.NoArgsIsHelpError as problem:
+        problem.show()
+        return ExitCode.USAGE
+    except click.UsageError as problem:
+        _show(_usage_lines(problem))
+        return ExitCode.USAGE
+    except click.FileError as problem:
+        _show(
+            (
+                f"ayni: {problem.format_message()}.",
+                "  why:  The file cannot be opened.",
+                "  next: Check the path.",
+            )
+        )
+        return ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("ayni: interrupted.\n")
+        return INTERRUPTED
+    except ClientError as problem:
+        _show(problem.lines())
+        return problem.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        return ExitCode.DONE
+    except Exception as bug:
+        if os.environ.get("AYNI_DEBUG"):
+            traceback.print_exc()
+        _show(
+            (
+                f"ayni: something went wrong inside: {type(bug).__name__}: {_short(bug)}",
+                "  why:  This is a bug in ayni, not in what you typed.",
+                "  next: Run it again with AYNI_DEBUG=1 and report what it prints.",
+            )
+        )
+        return ExitCode.BUG
+
+
+def _usage_lines(problem: click.UsageError) -> tuple[str, str, str]:
+    path = problem.ctx.command_path if problem.ctx else "ayni"
+    usage = problem.ctx.get_usage().removeprefix("Usage: ") if problem.ctx else "ayni COMMAND"
+    return (
+        f"ayni: {' '.join(problem.format_message().split())}",
+        f"  why:  The usage is: {' '.join(usage.split())}",
+        f"  next: See `{path} --help`.",
+    )
+
+
+def _short(bug: Exception) -> str:
+    return " ".join(str(bug).split())[:200]
+
+
+def _show(lines: Sequence[str]) -> None:
+    sys.stdout.flush()
+    sys.stderr.write("\n".join(lines) + "\n")

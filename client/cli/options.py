@@ -1,0 +1,74 @@
+"""The options that commands share, as decorators.
+
+`@shared_options` gives a command `--network --node --keystore --home --json` and hands it a `Context` as
+its first argument; `@writing_options` adds what a command that signs and sends needs (see
+`client.cli.writing`). Never talks to a node.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from client.context import Context, home_directory
+
+Command = Callable[..., Any]
+
+
+def shared_options(function: Command) -> Command:
+    """Adds the shared options; the command's first argument becomes a `Context`, closed when it returns."""
+
+    @click.option("--network", "network_name", envvar="AYNI_NETWORK", default="", help="Network, by name.")
+    @click.option(
+        "--node",
+        "node_addresses",
+        envvar="AYNI_NODE",
+        multiple=True,
+        metavar="HOST:PORT",
+        help="Node to ask; repeatable. Default: those of the network.",
+    )
+    @click.option(
+        "--keystore",
+        "keystore_path",
+        envvar="AYNI_KEYSTORE",
+        type=click.Path(path_type=Path),
+        default=None,
+        help="Keystore file. Default: keystore.json in the home.",
+    )
+    @click.option(
+        "--home",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=None,
+        help="Where networks, keys and outbox are. Default: $AYNI_HOME or the user's data directory.",
+    )
+    @click.option(
+        "--json", "as_json", is_flag=True, help="Versioned JSON on stdout, amounts as decimal strings."
+    )
+    @functools.wraps(function)
+    def wrapped(
+        *args: Any,
+        network_name: str,
+        node_addresses: tuple[str, ...],
+        keystore_path: Path | None,
+        home: Path | None,
+        as_json: bool,
+        **kwargs: Any,
+    ) -> Any:
+        context = Context(
+            home=home or home_directory(os.environ),
+            network_name=network_name,
+            node_addresses=node_addresses,
+            keystore_path=keystore_path,
+            as_json=as_json,
+        )
+        try:
+            return function(context, *args, **kwargs)
+        finally:
+            context.close()
+
+    return wrapped

@@ -1,0 +1,247 @@
+"""What a person and a program read: amounts, hours, days, the three figures, tables, JSON.
+
+Decides how an amount is written and read (exactly, by integer arithmetic), how `--json` is versioned,
+and how a balance is said in words. Never asks a node and never reads a clock. Spec: README, "Output".
+
+In JSON every amount is a decimal string in the unit itself: "12.34" EUC. A part of an hour that has no
+finite decimal is written with as many digits as tell it from its neighbours ("0.8333" is 50 minutes of
+60), and `parse_amount` reads it back exactly.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from ayni.v1 import genesis_pb2
+from client.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+JSON_VERSION = 1
+AMOUNT_TEXT_CHARACTERS_MAX = 40
+_EPOCH = date(1970, 1, 1)
+_DECIMAL = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
+_HOURS = re.compile(r"([0-9]+):([0-9]{2})")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of the network, as its genesis defines it."""
+
+    code: str
+    scale: int
+    """Smallest parts in one: 100 for EUC, 60 for HRS."""
+    hours: bool = False
+
+
+def units_of(genesis: genesis_pb2.Genesis) -> dict[str, Unit]:
+    """The units of a network by code."""
+    return {
+        unit.code: Unit(unit.code, unit.scale, unit.nature == genesis_pb2.NATURE_HOURS)
+        for unit in genesis.units
+    }
+
+
+def parse_amount(text: str, unit: Unit) -> int:
+    """Reads a positive amount as people write it ("12", "12.34"; hours also "1:30") to smallest parts.
+
+    Exact: what is not a whole number of smallest parts is refused. Raises UsageProblem.
+    """
+    if len(text) > AMOUNT_TEXT_CHARACTERS_MAX:
+        raise _bad_amount(text[:AMOUNT_TEXT_CHARACTERS_MAX] + "…", unit, "it is too long")
+    stripped = text.strip()
+    if unit.hours and (clock := _HOURS.fullmatch(stripped)):
+        hours, minutes = int(clock[1]), int(clock[2])
+        if minutes >= 60:
+            raise _bad_amount(text, unit, f"{minutes} minutes is an hour or more")
+        return _divide(hours * 60 + minutes, 60, unit, text)
+    decimal = _DECIMAL.fullmatch(stripped)
+    if decimal is None:
+        raise _bad_amount(text, unit, "it is not a plain number")
+    fraction = decimal[2] or ""
+    numerator = int(decimal[1] + fraction)
+    denominator = 10 ** len(fraction)
+    if not _is_decimal(unit.scale):
+        nearest = (2 * numerator * unit.scale + denominator) // (2 * denominator)
+        if decimal_text(nearest, unit) == stripped:
+            return nearest
+    return _divide(numerator, denominator, unit, text)
+
+
+def decimal_text(amount_minor: int, unit: Unit) -> str:
+    """An amount as an exact decimal string, for JSON and CSV: "-12.34"."""
+    sign = "-" if amount_minor < 0 else ""
+    whole, rest = divmod(abs(amount_minor), unit.scale)
+    digits = _digits(unit.scale)
+    if _is_decimal(unit.scale):
+        return f"{sign}{whole}.{rest * 10**digits // unit.scale:0{digits}d}" if digits else f"{sign}{whole}"
+    scaled, remainder = divmod(rest * 10**digits, unit.scale)
+    if 2 * remainder >= unit.scale:
+        scaled += 1
+    fraction = f"{scaled:0{digits}d}".rstrip("0") if remainder == 0 else f"{scaled:0{digits}d}"
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+
+
+def amount_text(amount_minor: int, unit: Unit, *, with_unit: bool = True) -> str:
+    """An amount for a person: "1,234.50 EUC", "-3:05 HRS"."""
+    if unit.hours and unit.scale == 60:
+        sign = "-" if amount_minor < 0 else ""
+        hours, minutes = divmod(abs(amount_minor), 60)
+        figure = f"{sign}{hours:,}:{minutes:02d}"
+    else:
+        whole, dot, fraction = decimal_text(abs(amount_minor), unit).partition(".")
+        figure = ("-" if amount_minor < 0 else "") + f"{int(whole):,}{dot}{fraction}"
+    return f"{figure} {unit.code}" if with_unit else figure
+
+
+def balance_text(balance_minor: int, unit: Unit) -> str:
+    """A balance in words: a negative one "owes the network"."""
+    if balance_minor < 0:
+        return f"owes the network {amount_text(-balance_minor, unit)}"
+    return amount_text(balance_minor, unit)
+
+
+def three_figures(balance_minor: int, credit_limit_minor: int, available_minor: int, unit: Unit) -> str:
+    """Balance, credit limit and available, always together."""
+    return (
+        f"balance: {balance_text(balance_minor, unit)}; "
+        f"credit limit: {amount_text(credit_limit_minor, unit)}; "
+        f"available: {amount_text(available_minor, unit)}"
+    )
+
+
+def three_figures_json(
+    balance_minor: int, credit_limit_minor: int, available_minor: int, unit: Unit
+) -> dict[str, str]:
+    """The same three figures for JSON."""
+    return {
+        "unit": unit.code,
+        "balance": decimal_text(balance_minor, unit),
+        "credit_limit": decimal_text(credit_limit_minor, unit),
+        "available": decimal_text(available_minor, unit),
+    }
+
+
+def day_text(day: int) -> str:
+    """A day counted from 1970-01-01 as "2026-03-31"; 0 is the empty string."""
+    return (_EPOCH + timedelta(days=day)).isoformat() if day else ""
+
+
+def parse_day(text: str) -> int:
+    """ "2026-03-31" to days since 1970-01-01. Raises UsageProblem."""
+    try:
+        days = (date.fromisoformat(text.strip()) - _EPOCH).days
+    except ValueError:
+        days = -1
+    if days < 1:
+        raise UsageProblem(
+            f"'{text}' is not a date.",
+            "Dates are written year-month-day, from 1970-01-02 on.",
+            "Write it like 2026-03-31.",
+        )
+    return days
+
+
+def time_text(time_ms: int) -> str:
+    """Unix milliseconds as "2026-03-31 14:05:09 UTC"."""
+    return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def time_json(time_ms: int) -> str:
+    """Unix milliseconds as RFC 3339: "2026-03-31T14:05:09.250Z"."""
+    moment = datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{moment}.{time_ms % 1000:03d}Z"
+
+
+class Output:
+    """Where results go: a document on stdout with `--json`, otherwise text; notices go to stderr then."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def result(self, kind: str, document: Mapping[str, Any], render: Callable[[Console], None]) -> None:
+        """Shows one result: `document` as versioned JSON, or `render` on a console."""
+        if self.as_json:
+            text = json.dumps({"ayni": JSON_VERSION, "kind": kind, **document}, indent=2, ensure_ascii=False)
+            sys.stdout.write(text + "\n")
+        else:
+            render(console())
+
+    def notice(self, text: str) -> None:
+        """A line along the way ("sending …"); never mixed into the JSON."""
+        stream = sys.stderr if self.as_json else sys.stdout
+        stream.write(text + "\n")
+        stream.flush()
+
+
+def console() -> Console:
+    """A console on stdout as it is now; plain and unwrapped when stdout is not a terminal."""
+    from rich.console import Console
+
+    if sys.stdout.isatty():
+        return Console(highlight=False, markup=False, emoji=False)
+    return Console(
+        file=sys.stdout, width=10_000, highlight=False, markup=False, emoji=False, color_system=None
+    )
+
+
+def print_table(
+    target: Console, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()
+) -> None:
+    """Prints a table: rich on a terminal, aligned plain text in a pipe. `right` names figures' columns."""
+    rows = [tuple(row) for row in rows]
+    if target.is_terminal:
+        from rich.table import Table
+
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for column in columns:
+            table.add_column(column, justify="right" if column in right else "left")
+        for row in rows:
+            table.add_row(*row)
+        target.print(table)
+        return
+    widths = [max([len(column), *(len(row[i]) for row in rows)]) for i, column in enumerate(columns)]
+    for row in [tuple(columns), *rows]:
+        cells = (
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for cell, width, column in zip(row, widths, columns, strict=True)
+        )
+        target.print("  ".join(cells).rstrip())
+
+
+def _digits(scale: int) -> int:
+    """Decimal digits that tell the parts of one apart: 2 for 100, 4 for 60 (inexact)."""
+    digits = 0
+    while 10**digits % scale and digits < len(str(scale)) + 2:
+        digits += 1
+    return digits
+
+
+def _is_decimal(scale: int) -> bool:
+    return 10 ** _digits(scale) % scale == 0
+
+
+def _divide(numerator: int, denominator: int, unit: Unit, text: str) -> int:
+    amount, remainder = divmod(numerator * unit.scale, denominator)
+    if remainder:
+        part = "minute" if unit.hours and unit.scale == 60 else f"1/{unit.scale}"
+        raise _bad_amount(text, unit, f"it is not a whole number of the smallest part ({part})")
+    if amount == 0:
+        raise _bad_amount(text, unit, "it is zero")
+    return amount
+
+
+def _bad_amount(text: str, unit: Unit, why: str) -> UsageProblem:
+    example = "1:30 or 1.5" if unit.hours else decimal_text(12 * unit.scale + unit.scale // 2, unit)
+    return UsageProblem(
+        f"'{text}' is not an amount of {unit.code}.",
+        f"{why[0].upper()}{why[1:]}.",
+        f"Write it like {example}.",
+    )
