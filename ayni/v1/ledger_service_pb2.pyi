@@ -147,10 +147,14 @@ class GetOutcomeRequest(_message.Message):
     def __init__(self, tx_id: _Optional[bytes] = ..., wait_ms: _Optional[int] = ...) -> None: ...
 
 class GetTransactionRequest(_message.Message):
-    __slots__ = ("tx_id",)
+    __slots__ = ("tx_id", "author", "nonce")
     TX_ID_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
     tx_id: bytes
-    def __init__(self, tx_id: _Optional[bytes] = ...) -> None: ...
+    author: str
+    nonce: bytes
+    def __init__(self, tx_id: _Optional[bytes] = ..., author: _Optional[str] = ..., nonce: _Optional[bytes] = ...) -> None: ...
 
 class GetTransactionResponse(_message.Message):
     __slots__ = ("transaction", "result", "height", "log_index", "time_ms")

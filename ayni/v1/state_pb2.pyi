@@ -124,10 +124,10 @@ class QuotaRecord(_message.Message):
     def __init__(self, quota: _Optional[int] = ..., used: _Optional[int] = ...) -> None: ...
 
 class ParameterRecord(_message.Message):
-    __slots__ = ("value",)
-    VALUE_FIELD_NUMBER: _ClassVar[int]
-    value: int
-    def __init__(self, value: _Optional[int] = ...) -> None: ...
+    __slots__ = ("value_plus_one",)
+    VALUE_PLUS_ONE_FIELD_NUMBER: _ClassVar[int]
+    value_plus_one: int
+    def __init__(self, value_plus_one: _Optional[int] = ...) -> None: ...
 
 class UnitRecord(_message.Message):
     __slots__ = ("scale", "nature")

@@ -1,0 +1,128 @@
+"""Postings in the books of credit and dues, shared by all rules (A5, S3; design 4.4).
+
+Every function writes both sides, so that each book sums to zero; the book of entitlements is kept in
+`rules/holdings.py`. Amounts are integers of the unit's smallest part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ledger import limits, records, refusals
+from ledger.records import Due
+from ledger.refusals import Refusal
+from ledger.rule import CREDIT, DUES, Context, Posting
+from ledger.state import State
+
+
+def dues_total(dues: Iterable[Due]) -> int:
+    """What an organisation is owed (positive) or owes (negative), all vintages."""
+    return sum([due.amount for due in dues])
+
+
+def dues_owed(state: State, account: str, unit: str) -> int:
+    """What an account owes the pool in a unit, after netting its own claims; at least 0."""
+    if ":" in account or account == limits.POOL:
+        return 0
+    dues = state.organisation_unit(account, unit).dues
+    return max(0, -dues_total(dues)) if dues else 0
+
+
+def available(state: State, account: str, unit: str) -> int:
+    """A5: balance + credit limit − holds − dues owed. There are no holds yet."""
+    record = state.balance(account, unit)
+    return record.balance + record.credit_limit - dues_owed(state, account, unit)
+
+
+def check_unit(state: State, unit: str, field: str) -> Refusal | None:
+    """The unit is one of the genesis."""
+    if state.unit(unit).scale:
+        return None
+    return Refusal(refusals.UNKNOWN_UNIT, field, f"this network has no unit {unit}; see `ayni pool show` for its units")
+
+
+def parameter(state: State, name: int, unit: str) -> int:
+    """M8: the value in force of a parameter (a number of ParameterName)."""
+    record = state.get(records.ParameterRecord, records.parameter_key(name, unit))
+    return record.value_plus_one - 1 if record.value_plus_one else limits.PARAMETER_BOUNDS[name][0]
+
+
+def pay(
+    context: Context,
+    payer: str,
+    payee: str,
+    unit: str,
+    amount: int,
+    line: int,
+    field: str,
+    *,
+    value_date: int = 0,
+    reference: str = "",
+    by_rule: bool = False,
+) -> Refusal | None:
+    """Credit: payer −amount, payee +amount, with the checks of A5.
+
+    `by_rule` (S8): a payment by the pool's rules, which ignores available and upper limit; whoever calls
+    has bounded it.
+    """
+    state = context.state
+    payer_key = records.balance_key(payer, unit)
+    payee_key = records.balance_key(payee, unit)
+    before = state.get(records.BalanceRecord, payer_key)
+    payer_balance = before.balance - amount
+    if not by_rule:
+        owed = dues_owed(state, payer, unit)
+        free = before.balance + before.credit_limit - owed
+        if amount > free:
+            return Refusal(
+                refusals.LIMIT_EXCEEDED,
+                field,
+                f"{payer} cannot pay {amount}: balance {before.balance}, credit limit {before.credit_limit}, dues owed"
+                f" {owed}, available {free} (smallest parts of {unit}); pay less, or send again when it has more",
+            )
+    state.put(payer_key, before._replace(balance=payer_balance))
+    receiver = state.get(records.BalanceRecord, payee_key)
+    payee_balance = receiver.balance + amount
+    if receiver.has_upper_limit and not by_rule and payee_balance > receiver.upper_limit:
+        return Refusal(
+            refusals.UPPER_LIMIT_EXCEEDED,
+            field,
+            f"{payee} would hold {payee_balance} {unit} (smallest parts), above its upper limit"
+            f" {receiver.upper_limit}; pay less, or send again when it holds less",
+        )
+    if payee_balance > limits.TOTAL_MAX or payer_balance < -limits.TOTAL_MAX:
+        return Refusal(refusals.OVERFLOW, field, f"a balance would pass {limits.TOTAL_MAX}; pay less")
+    state.put(payee_key, receiver._replace(balance=payee_balance))
+    post = context.postings.append
+    post(Posting(CREDIT, payer, unit, -amount, payer_balance, payee, line, value_date, reference))
+    post(Posting(CREDIT, payee, unit, amount, payee_balance, payer, line, value_date, reference))
+    return None
+
+
+def owe(context: Context, debtor: str, creditor: str, unit: str, amount: int, line: int) -> None:
+    """Dues: organisation `debtor` −amount, pool +amount; pool −amount, organisation `creditor` +amount.
+
+    In the vintage of the open period. The pool's own side nets to nothing.
+    """
+    period = context.state.period().open_period
+    post_dues(context, debtor, unit, Due(period, -amount), creditor, line)
+    post_dues(context, creditor, unit, Due(period, amount), debtor, line)
+
+
+def post_dues(context: Context, organisation: str, unit: str, due: Due, counterparty: str, line: int) -> None:
+    """Adds one entry to an organisation's dues; the pool's side is the caller's (`settle_dues`, `owe`)."""
+    state = context.state
+    key = records.organisation_unit_key(organisation, unit)
+    record = state.get(records.OrganisationUnitRecord, key)
+    dues = add_due(record.dues, due)
+    state.put(key, record._replace(dues=dues))
+    context.postings.append(
+        Posting(DUES, organisation, unit, due.amount, dues_total(dues), counterparty, line, 0, "")
+    )
+
+
+def add_due(dues: tuple[Due, ...], due: Due) -> tuple[Due, ...]:
+    """Dues with an amount added to its vintage; ascending by period, none zero."""
+    amounts = {entry.period: entry.amount for entry in dues}
+    amounts[due.period] = amounts.get(due.period, 0) + due.amount
+    return tuple([Due(period, amounts[period]) for period in sorted(amounts) if amounts[period]])

@@ -1,0 +1,138 @@
+"""Canonical bytes of state records, and the records themselves back from bytes.
+
+Encoding is ours (a hash of these bytes is what validators sign, so no library may change its mind about
+them); it writes what docs/encoding.md calls canonical protobuf. Decoding goes through the generated
+message, and is only used on bytes that this module wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+from google.protobuf.message import Message
+
+_UVARINT_ONE: Final = [bytes([n]) for n in range(128)]
+
+
+def uvarint(value: int) -> bytes:
+    """Minimal varint of `value` (0 to 2^64 - 1)."""
+    if value < 128:
+        return _UVARINT_ONE[value]
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _tag(number: int, wire_type: int) -> bytes:
+    return uvarint(number << 3 | wire_type)
+
+
+def _uint(number: int) -> Callable[[Any], bytes]:
+    tag = _tag(number, 0)
+    return lambda value: tag + uvarint(value) if value else b""
+
+
+def _sint(number: int) -> Callable[[Any], bytes]:
+    tag = _tag(number, 0)
+    return lambda value: tag + uvarint(value << 1 if value >= 0 else (-value << 1) - 1) if value else b""
+
+
+def _bytes(number: int) -> Callable[[Any], bytes]:
+    tag = _tag(number, 2)
+    return lambda value: tag + uvarint(len(value)) + value if value else b""
+
+
+def _text(number: int) -> Callable[[Any], bytes]:
+    to_bytes = _bytes(number)
+    return lambda value: to_bytes(value.encode())
+
+
+def _texts(number: int) -> Callable[[Any], bytes]:
+    tag = _tag(number, 2)
+    return lambda values: b"".join(tag + uvarint(len(b)) + b for b in [v.encode() for v in values])
+
+
+def _blobs(number: int) -> Callable[[Any], bytes]:
+    tag = _tag(number, 2)
+    return lambda values: b"".join(tag + uvarint(len(b)) + b for b in values)
+
+
+def _record(number: int) -> Callable[[Any], bytes]:
+    """A sub-record; None is absent."""
+    tag = _tag(number, 2)
+
+    def write(value: Any) -> bytes:
+        if value is None:
+            return b""
+        body = SCHEMAS[type(value)].encode(value)
+        return tag + uvarint(len(body)) + body
+
+    return write
+
+
+def _records(number: int) -> Callable[[Any], bytes]:
+    one = _record(number)
+    return lambda values: b"".join([one(value) for value in values])
+
+
+def _message(number: int) -> Callable[[Any], bytes]:
+    """A sub-message kept as its canonical bytes; None is absent."""
+    tag = _tag(number, 2)
+    return lambda value: b"" if value is None else tag + uvarint(len(value)) + value
+
+
+FIELD_WRITERS: Final[dict[str, Callable[[int], Callable[[Any], bytes]]]] = {
+    "uint": _uint,
+    "sint": _sint,
+    "bool": _uint,  # True is 1
+    "bytes": _bytes,
+    "text": _text,
+    "texts": _texts,
+    "blobs": _blobs,
+    "record": _record,
+    "records": _records,
+    "message": _message,
+}
+
+
+class Schema:
+    """How one record type is written and read: (name, kind, sub-record type) in field order, from 1."""
+
+    def __init__(self, message: type[Message], *fields: tuple[str, str] | tuple[str, str, Any]) -> None:
+        self.message = message
+        self.fields = [(f[0], f[1], f[2] if len(f) == 3 else None) for f in fields]
+        self.writers = [FIELD_WRITERS[kind](number) for number, (_, kind, _sub) in enumerate(self.fields, 1)]
+
+    def encode(self, record: tuple[Any, ...]) -> bytes:
+        """Canonical bytes of `record`, whose items are in field order."""
+        return b"".join([write(value) for write, value in zip(self.writers, record, strict=True)])
+
+    def values(self, message: Any) -> list[Any]:
+        """The items of the record that `message` carries, in field order."""
+        out: list[Any] = []
+        for name, kind, sub in self.fields:
+            value = getattr(message, name)
+            if kind == "texts" or kind == "blobs":
+                value = tuple(value)
+            elif kind == "record":
+                value = sub._make(SCHEMAS[sub].values(value)) if message.HasField(name) else None
+            elif kind == "records":
+                schema = SCHEMAS[sub]
+                value = tuple([sub._make(schema.values(item)) for item in value])
+            elif kind == "message":
+                value = value.SerializeToString(deterministic=True) if message.HasField(name) else None
+            out.append(value)
+        return out
+
+
+SCHEMAS: Final[dict[type, Schema]] = {}
+"""Every record type (a NamedTuple) with how it is written; filled by `records.py`."""
+
+
+def encode(record: tuple[Any, ...]) -> bytes:
+    """Canonical bytes of a record; empty when every field is at its default."""
+    return SCHEMAS[type(record)].encode(record)

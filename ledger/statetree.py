@@ -1,0 +1,155 @@
+"""The tree whose root is `state_root`: 2^k buckets of records, copy on write for each unfinal block.
+
+Only touched buckets are rehashed, so that a block costs what it touches and not what the state holds.
+Shapes and tags: docs/encoding.md; verification of proofs: `proofs/statetree.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ledger.state import StateReader
+from proofs import statetree as shape
+
+_CACHED_BUCKETS_MAX: Final = 100_000
+_HASH: Final = 32
+
+
+class StateTree:
+    """The tree of the final state. Nodes are numbered as in a heap: 1 is the root, 2^k + i bucket i."""
+
+    def __init__(self, reader: StateReader, bits: int) -> None:
+        self.bits = bits
+        self._reader = reader
+        self._buckets: dict[int, dict[bytes, bytes]] = {}
+        self._nodes = bytearray(_HASH << (bits + 1))
+        self._fill(reader.bucket_hashes())
+
+    def _fill(self, stored: bytes | None) -> None:
+        leaves = 1 << self.bits
+        if stored is None:
+            empty = shape.bucket_hash([])
+            stored = b"".join(
+                shape.bucket_hash(entries) if (entries := self._reader.bucket(i)) else empty for i in range(leaves)
+            )
+        nodes = self._nodes
+        nodes[leaves * _HASH :] = stored
+        known: dict[bytes, bytes] = {}
+        for node in range(leaves - 1, 0, -1):
+            pair = bytes(nodes[node * 2 * _HASH : (node * 2 + 2) * _HASH])
+            found = known.get(pair)
+            if found is None:
+                found = known[pair] = shape.node_hash(pair[:_HASH], pair[_HASH:])
+            nodes[node * _HASH : (node + 1) * _HASH] = found
+
+    def node(self, number: int) -> bytes:
+        """Hash of a node."""
+        return bytes(self._nodes[number * _HASH : (number + 1) * _HASH])
+
+    def root(self) -> bytes:
+        """`state_root` of the final state."""
+        return self.node(1)
+
+    def bucket(self, index: int) -> dict[bytes, bytes]:
+        """key hash → value hash of a bucket; not to be changed."""
+        found = self._buckets.get(index)
+        if found is None:
+            if len(self._buckets) >= _CACHED_BUCKETS_MAX:
+                self._buckets.clear()
+            found = self._buckets[index] = dict(self._reader.bucket(index))
+        return found
+
+    def bucket_hashes(self) -> bytes:
+        """All bucket hashes, in order."""
+        return bytes(self._nodes[_HASH << self.bits :])
+
+    def path(self, index: int) -> list[bytes]:
+        """Sibling hashes from bucket `index` up to below the root."""
+        node = (1 << self.bits) + index
+        siblings = []
+        while node > 1:
+            siblings.append(self.node(node ^ 1))
+            node >>= 1
+        return siblings
+
+    def advance(self, change: TreeChange) -> None:
+        """Takes over the change of a block that became final."""
+        for number, value in change.nodes.items():
+            self._nodes[number * _HASH : (number + 1) * _HASH] = value
+        if len(self._buckets) + len(change.buckets) > _CACHED_BUCKETS_MAX:
+            self._buckets.clear()
+        self._buckets.update(change.buckets)
+
+
+class TreeChange:
+    """What one unfinal block changes of the tree, over its parent's change or the final tree."""
+
+    def __init__(self, tree: StateTree, parent: TreeChange | None, writes: Mapping[bytes, bytes]) -> None:
+        """`writes`: key → value bytes, empty where the record is absent afterwards."""
+        self.tree = tree
+        self.parent = parent
+        self.nodes: dict[int, bytes] = {}
+        self.buckets: dict[int, dict[bytes, bytes]] = {}
+        self._put(writes)
+        self._rehash()
+
+    def root(self) -> bytes:
+        """`state_root` after the block."""
+        return self.node(1)
+
+    def node(self, number: int) -> bytes:
+        """Hash of a node after the block."""
+        change: TreeChange | None = self
+        while change is not None:
+            if found := change.nodes.get(number):
+                return found
+            change = change.parent
+        return self.tree.node(number)
+
+    def detach(self) -> None:
+        """Its parent became final."""
+        self.parent = None
+
+    def changed_buckets(self) -> dict[int, bytes]:
+        """Bucket index → new hash, of the buckets the block touched."""
+        leaves = 1 << self.tree.bits
+        return {index: self.nodes[leaves + index] for index in sorted(self.buckets)}
+
+    def _bucket(self, index: int) -> dict[bytes, bytes]:
+        change = self.parent
+        while change is not None:
+            if (found := change.buckets.get(index)) is not None:
+                return found
+            change = change.parent
+        return self.tree.bucket(index)
+
+    def _put(self, writes: Mapping[bytes, bytes]) -> None:
+        shift = 32 - self.tree.bits
+        for key, value in writes.items():
+            key_hash = shape.key_hash(key)
+            index = int.from_bytes(key_hash[:4], "big") >> shift
+            bucket = self.buckets.get(index)
+            if bucket is None:
+                bucket = self.buckets[index] = dict(self._bucket(index))
+            if value:
+                bucket[key_hash] = shape.value_hash(value)
+            else:
+                bucket.pop(key_hash, None)
+
+    def _rehash(self) -> None:
+        leaves = 1 << self.tree.bits
+        nodes = self.nodes
+        level = []
+        for index, bucket in self.buckets.items():
+            number = leaves + index
+            nodes[number] = shape.bucket_hash(sorted(bucket.items()))
+            level.append(number)
+        while level and level[0] > 1:
+            above = {number >> 1 for number in level}
+            for number in above:
+                left = number << 1
+                nodes[number] = shape.node_hash(
+                    nodes.get(left) or self.node(left), nodes.get(left | 1) or self.node(left | 1)
+                )
+            level = list(above)
