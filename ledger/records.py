@@ -22,6 +22,13 @@ class KeySet(NamedTuple):
     public_keys: tuple[bytes, ...] = ()
 
 
+class NetworkRecord(NamedTuple):
+    """The names of the members and of the units, ascending."""
+
+    federations: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+
+
 class FederationRecord(NamedTuple):
     """A member of the network."""
 
@@ -203,6 +210,7 @@ _S: Final = state_pb2
 SCHEMAS.update(
     {
         KeySet: Schema(keys_pb2.KeySet, ("threshold", "uint"), ("public_keys", "blobs")),
+        NetworkRecord: Schema(_S.NetworkRecord, ("federations", "texts"), ("units", "texts")),
         FederationRecord: Schema(
             _S.FederationRecord,
             ("decision_keys", "record", KeySet),
@@ -297,6 +305,9 @@ def decode(record_type: type[R], data: bytes) -> R:
     """The record whose canonical bytes are `data`."""
     schema = SCHEMAS[record_type]
     return record_type(*schema.values(schema.message.FromString(data)))
+
+
+NETWORK_KEY: Final = b"n|"
 
 
 def federation_key(federation: str) -> bytes:

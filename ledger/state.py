@@ -187,6 +187,14 @@ class State:
         """The tx_id that used `(author, nonce)`."""
         return self.block.nonce(author, nonce)
 
+    def federation_names(self) -> tuple[str, ...]:
+        """Every member, ascending."""
+        return self.get(records.NetworkRecord, records.NETWORK_KEY).federations
+
+    def unit_codes(self) -> tuple[str, ...]:
+        """Every unit, ascending."""
+        return self.get(records.NetworkRecord, records.NETWORK_KEY).units
+
     def account(self, account: str) -> records.AccountRecord:
         """The account's record; `opened_height` 0 when there is none."""
         return self.get(records.AccountRecord, records.account_key(account))

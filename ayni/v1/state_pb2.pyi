@@ -23,6 +23,14 @@ DECISION_STATUS_PENDING: DecisionStatus
 DECISION_STATUS_EFFECTIVE: DecisionStatus
 DECISION_STATUS_VOID: DecisionStatus
 
+class NetworkRecord(_message.Message):
+    __slots__ = ("federations", "units")
+    FEDERATIONS_FIELD_NUMBER: _ClassVar[int]
+    UNITS_FIELD_NUMBER: _ClassVar[int]
+    federations: _containers.RepeatedScalarFieldContainer[str]
+    units: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, federations: _Optional[_Iterable[str]] = ..., units: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class FederationRecord(_message.Message):
     __slots__ = ("decision_keys", "consensus_key", "service_key", "organisations")
     DECISION_KEYS_FIELD_NUMBER: _ClassVar[int]
