@@ -115,10 +115,8 @@ def with_signatures(draft: Draft, keys: Iterable[SigningKey], genesis_hash: byte
     return Draft(draft.body, draft.tx_id, draft.signers, tuple(sorted(signatures.items())))
 
 
-_FIELD_OF_PAYLOAD = {
-    field.message_type.full_name: field.name
-    for field in transaction_pb2.Body.DESCRIPTOR.oneofs_by_name["payload"].fields
-}
+_BODY_FIELDS = transaction_pb2.Body.DESCRIPTOR.oneofs_by_name["payload"].fields
+_FIELD_OF_PAYLOAD = {one.message_type.full_name: one.name for one in _BODY_FIELDS if one.message_type}
 
 
 def _envelope(body: bytes, signatures: Iterable[tuple[bytes, bytes]]) -> bytes:

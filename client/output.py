@@ -67,10 +67,10 @@ def parse_amount(text: str, unit: Unit) -> int:
         raise _bad_amount(text, unit, "it is not a plain number")
     fraction = decimal[2] or ""
     numerator = int(decimal[1] + fraction)
-    denominator = 10 ** len(fraction)
+    denominator: int = 10 ** len(fraction)
     if not _is_decimal(unit.scale):
         nearest = (2 * numerator * unit.scale + denominator) // (2 * denominator)
-        if decimal_text(nearest, unit) == stripped:
+        if nearest and decimal_text(nearest, unit) == stripped:
             return nearest
     return _divide(numerator, denominator, unit, text)
 
@@ -225,7 +225,8 @@ def _digits(scale: int) -> int:
 
 
 def _is_decimal(scale: int) -> bool:
-    return 10 ** _digits(scale) % scale == 0
+    power: int = 10 ** _digits(scale)
+    return power % scale == 0
 
 
 def _divide(numerator: int, denominator: int, unit: Unit, text: str) -> int:

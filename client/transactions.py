@@ -104,9 +104,7 @@ def set_limits(author: str, accounts: Sequence[members_pb2.AccountLimits], stamp
     """Sets credit and upper limits (A3); accounts and units are put in ascending order."""
     check_count("set_limits.accounts", accounts, limits.ACCOUNTS_MAX)
     ordered = [
-        members_pb2.AccountLimits(
-            account=one.account, limits=sorted(one.limits, key=lambda limit: limit.unit)
-        )
+        members_pb2.AccountLimits(account=one.account, limits=_by_unit(one.limits))
         for one in sorted(accounts, key=lambda one: one.account)
     ]
     return draft_of(author, members_pb2.SetLimits(accounts=ordered), stamp)
@@ -280,3 +278,7 @@ def opening(author: str, lines: Sequence[pool_pb2.OpeningLine], stamp: Stamp) ->
     """Balances and holdings of an older system; every account named signs (P2)."""
     check_count("opening.lines", lines, limits.LINES_MAX)
     return draft_of(author, pool_pb2.Opening(lines=lines), stamp)
+
+
+def _by_unit(values: Iterable[members_pb2.Limit]) -> list[members_pb2.Limit]:
+    return sorted(values, key=lambda limit: limit.unit)
