@@ -1,0 +1,107 @@
+"""One table from transaction type to rule, and the order in which a transaction is judged (T4 … T8).
+
+`RULES` is the list of transaction types. Adding one touches: the .proto, a rule module, its row here,
+a CLI command and a case file.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from ledger import limits, refusals
+from ledger.invariants import InvariantBroken, check_writes
+from ledger.refusals import Refusal
+from ledger.rule import Context, ParsedTransaction, Posting, Rule
+from ledger.rules import accounts, classes, entitlements, members, pool, reversals, service, settlement, transfers
+from ledger.state import LoggedTransaction, Overlay, State
+
+RULES: Final[dict[str, Rule]] = {
+    "decision": members.DECISION,
+    "suspend_organisation": members.SUSPEND,
+    "open_accounts": accounts.OPEN,
+    "close_accounts": accounts.CLOSE,
+    "set_limits": accounts.SET_LIMITS,
+    "rotate_keys": accounts.ROTATE_KEYS,
+    "transfer": transfers.TRANSFER,
+    "reversal": reversals.REVERSAL,
+    "define_class": classes.DEFINE_CLASS,
+    "issue_entitlements": entitlements.ISSUE,
+    "record_service": service.RECORD_SERVICE,
+    "give_entitlements": entitlements.GIVE,
+    "donate_entitlements": entitlements.DONATE,
+    "redeem_entitlements": entitlements.REDEEM,
+    "contribute_to_pool": pool.CONTRIBUTE,
+    "close_period": settlement.CLOSE_PERIOD,
+    "opening": pool.OPENING,
+}
+
+
+class Accepted(NamedTuple):
+    """A transaction that was executed: what it found out, and its lines in the books."""
+
+    result: bytes
+    """Canonical Result bytes."""
+    postings: list[Posting]
+
+
+def apply_transaction(
+    overlay: Overlay, tx: ParsedTransaction, height: int, time_ms: int, log_index: int
+) -> Accepted | Refusal:
+    """Executes `tx` as transaction `log_index` of the log, in a block of this height and time.
+
+    On acceptance its writes are in `overlay`; on refusal nothing is (T8). Refusals that may pass later
+    carry the transaction's own expiry as `final_after_ms`.
+    """
+    state = State(overlay)
+    if refusal := _check_time_and_nonce(state, tx, time_ms):
+        return refusal
+    rule = RULES[tx.kind]
+    if refusal := rule.authorise(state, tx):
+        return refusal._replace(final_after_ms=tx.body.expires_at_ms)
+    context = Context(state, height, time_ms, log_index, tx.tx_id)
+    if refusal := rule.execute(context, tx.body.author, tx.payload):
+        return refusal._replace(final_after_ms=tx.body.expires_at_ms)
+    try:
+        check_writes(overlay, state.writes)
+    except InvariantBroken as error:
+        return Refusal(
+            refusals.INVARIANT,
+            "",
+            f"executing this would break an invariant of the ledger ({error}); it was not executed: report it",
+            tx.body.expires_at_ms,
+        )
+    result = context.result.SerializeToString(deterministic=True)
+    overlay.writes.update(state.writes)
+    overlay.transactions[tx.tx_id] = LoggedTransaction(log_index, height, tx.raw, result)
+    overlay.nonces[tx.body.author, tx.body.nonce] = tx.tx_id
+    return Accepted(result, context.postings)
+
+
+def _check_time_and_nonce(state: State, tx: ParsedTransaction, time_ms: int) -> Refusal | None:
+    """T4."""
+    expires = tx.body.expires_at_ms
+    if time_ms > expires:
+        return Refusal(
+            refusals.EXPIRED,
+            "expires_at_ms",
+            f"it expired at {expires} and the ledger's time is {time_ms} (Unix ms); make it anew with the same nonce",
+            expires,
+        )
+    if expires > time_ms + limits.EXPIRY_AHEAD_MAX_MS:
+        return Refusal(
+            refusals.EXPIRES_TOO_FAR,
+            "expires_at_ms",
+            f"it expires at {expires}, more than 7 days after the ledger's time {time_ms} (Unix ms); choose an earlier expiry",
+            expires,
+        )
+    used = state.nonce(tx.body.author, tx.body.nonce)
+    if used is not None:
+        same = used == tx.tx_id
+        return Refusal(
+            refusals.NONCE_USED,
+            "nonce",
+            f"this transaction is already in the log as {used.hex()}; ask for its receipt"
+            if same
+            else f"{tx.body.author} used this nonce in transaction {used.hex()}; if you mean a new intent, take a new nonce",
+        )
+    return None

@@ -1,0 +1,350 @@
+"""Blocks: building one, checking one, and making it final (B1, B3; design 4.2).
+
+`Chain` holds the final state and, over it, a tree of executed blocks that are not final yet, each with a
+copy-on-write overlay. It is pure: time, storage and the order of events come from outside. Who may propose
+what and when is consensus' business; here a block is right or wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple
+
+from ayni.v1 import block_pb2
+from ledger import limits, records
+from ledger.apply import Accepted, apply_transaction
+from ledger.genesis import Founding, initial_records
+from ledger.refusals import Refusal
+from ledger.rule import Context, ParsedTransaction, Posting
+from ledger.rules.members import apply_due_decisions
+from ledger.state import Base, Overlay, State, StateReader
+from ledger.statetree import StateTree, TreeChange
+from ledger.transactions import parse_transaction
+from ledger.wire import NotCanonical, check
+from proofs import domains
+from proofs.merkle import EMPTY_ROOT, Frontier, leaf_hash
+
+Parse = Callable[[bytes], "ParsedTransaction | Refusal"]
+_ENTRY_OVERHEAD: Final = 8
+"""Bytes that a transaction adds to a body beside its own, at most."""
+
+
+class BlockInvalid(ValueError):
+    """A block that the rules refuse: `field` of the header or `transactions[i]`, and why."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class UnknownParent(ValueError):
+    """The parent is neither final nor executed here: fetch it first."""
+
+
+class Entry(NamedTuple):
+    """A transaction in a block, as executed."""
+
+    tx: ParsedTransaction
+    result: bytes
+    log_index: int
+    leaf_hash: bytes
+    postings: list[Posting]
+
+
+class Tip(NamedTuple):
+    """The last final block, as far as the next one depends on it."""
+
+    digest: bytes
+    """Of height 0: the genesis hash."""
+    height: int
+    time_ms: int
+    frontier: Frontier
+
+
+class Executed:
+    """A block that was executed and found right."""
+
+    __slots__ = ("body", "digest", "entries", "frontier", "header", "header_bytes", "log_nodes", "overlay", "parent", "tree")
+
+    def __init__(self, parent: Executed | None, overlay: Overlay) -> None:
+        self.parent = parent
+        self.overlay = overlay
+        self.entries: list[Entry] = []
+        self.header = block_pb2.Header()
+        self.header_bytes = b""
+        self.body = b""
+        self.digest = b""
+        self.frontier = Frontier()
+        self.log_nodes: list[tuple[int, int, bytes]] = []
+        self.tree: TreeChange
+
+
+class FinalBlock(NamedTuple):
+    """All that storage must make durable, in one batch, when a block becomes final."""
+
+    header: block_pb2.Header
+    header_bytes: bytes
+    body: bytes
+    digest: bytes
+    entries: list[Entry]
+    writes: dict[bytes, bytes | None]
+    """State records: key → canonical bytes; None: deleted."""
+    buckets: dict[int, bytes]
+    """State tree buckets whose hash changed."""
+    frontier: Frontier
+    log_nodes: list[tuple[int, int, bytes]]
+    """(level, index, hash) of complete subtrees of the log that this block completed, leaves included."""
+
+
+class Chain:
+    """The ledger's state machine."""
+
+    def __init__(self, founding: Founding, reader: StateReader, tip: Tip | None, parse: Parse | None = None) -> None:
+        """Starts at `tip`, whose state `reader` holds; None: at height 0 (see `founding_records`).
+
+        `parse` may remember what it parsed; by default it does not.
+        """
+        genesis = founding.genesis
+        self.founding = founding
+        self._base = Base(reader)
+        self._tree = StateTree(reader, genesis.state_tree_bits)
+        self._executed: dict[bytes, Executed] = {}
+        self._parse: Parse = parse or (lambda raw: parse_transaction(raw, founding.hash))
+        self.tip = tip or Tip(founding.hash, 0, genesis.time_ms, Frontier())
+
+    @staticmethod
+    def founding_records(founding: Founding) -> dict[bytes, bytes | None]:
+        """What storage must hold before height 1."""
+        return dict(initial_records(founding.genesis))
+
+    @property
+    def state_root(self) -> bytes:
+        """`state_root` of the final state."""
+        return self._tree.root()
+
+    @property
+    def tree(self) -> StateTree:
+        """The final state's tree, for proofs."""
+        return self._tree
+
+    def final_state(self) -> State:
+        """A view of the final state, to read."""
+        return State(Overlay(self._base, None))
+
+    def executed(self, digest: bytes) -> Executed | None:
+        """An executed block that is not final yet."""
+        return self._executed.get(digest)
+
+    def knows(self, digest: bytes) -> bool:
+        """Whether a block may be built on `digest`."""
+        return digest == self.tip.digest or digest in self._executed
+
+    def refusal_now(self, tx: ParsedTransaction, parent: bytes, time_ms: int) -> Refusal | None:
+        """Why `tx` would be refused in a block on `parent` at this time; None if it would be accepted."""
+        block, height, _, frontier = self._on(parent)
+        answer = apply_transaction(Overlay(self._base, block), tx, height, time_ms, frontier.size)
+        return answer if isinstance(answer, Refusal) else None
+
+    def build(
+        self,
+        parent: bytes,
+        candidates: Iterable[ParsedTransaction],
+        *,
+        epoch: int,
+        view: int,
+        leader: int,
+        time_ms: int,
+        transactions_max: int = limits.BLOCK_TRANSACTIONS_MAX,
+    ) -> tuple[Executed, list[tuple[bytes, Refusal]]]:
+        """A block on `parent` of the candidates that the rules accept, in order, while they fit.
+
+        Returns it, executed, with (tx_id, refusal) of those that were refused. `time_ms` is raised above
+        the parent's when it is not. Raises UnknownParent.
+        """
+        over, height, parent_time, frontier = self._on(parent)
+        time_ms = max(time_ms, parent_time + 1)
+        block = Executed(self._executed.get(parent), Overlay(self._base, over))
+        self._begin(block, height, time_ms, frontier.size)
+        refused = []
+        body_bytes = 0
+        for tx in candidates:
+            size = len(tx.raw) + _ENTRY_OVERHEAD
+            if len(block.entries) >= transactions_max or body_bytes + size > limits.BLOCK_BODY_BYTES_MAX:
+                break
+            answer = self._apply(block, tx, height, time_ms, frontier.size + len(block.entries))
+            if isinstance(answer, Refusal):
+                refused.append((tx.tx_id, answer))
+            else:
+                body_bytes += size
+        body = block_pb2.BlockBody(transactions=[entry.tx.raw for entry in block.entries])
+        block.body = body.SerializeToString(deterministic=True)
+        self._end(block, frontier)
+        block.header = block_pb2.Header(
+            parent=parent,
+            height=height,
+            epoch=epoch,
+            view=view,
+            leader=leader,
+            time_ms=time_ms,
+            body_hash=domains.body_hash(block.body),
+            log_size=block.frontier.size,
+            log_root=block.frontier.root(),
+            state_root=block.tree.root(),
+        )
+        self._keep(block, block.header.SerializeToString(deterministic=True))
+        return block, refused
+
+    def check(self, header_bytes: bytes, body: bytes) -> Executed:
+        """Executes a block that somebody proposed, and compares every root (B1).
+
+        View, epoch and leader are not judged here. Raises BlockInvalid, UnknownParent.
+        """
+        digest = domains.block_digest(header_bytes)
+        if found := self._executed.get(digest):
+            return found
+        header = _read_header(header_bytes)
+        if len(body) > limits.BLOCK_BODY_BYTES_MAX + _ENTRY_OVERHEAD * limits.BLOCK_TRANSACTIONS_MAX:
+            raise BlockInvalid("body", f"{len(body)} bytes; at most {limits.BLOCK_BODY_BYTES_MAX} are allowed")
+        if header.body_hash != domains.body_hash(body):
+            raise BlockInvalid("body_hash", "is not the hash of the body")
+        over, height, parent_time, frontier = self._on(header.parent)
+        if header.height != height:
+            raise BlockInvalid("height", f"is {header.height}; the parent's is {height - 1}")
+        if not parent_time < header.time_ms <= limits.TIME_MAX_MS:
+            raise BlockInvalid("time_ms", f"is {header.time_ms}; the parent's is {parent_time}")
+        block = Executed(self._executed.get(header.parent), Overlay(self._base, over))
+        self._begin(block, height, header.time_ms, frontier.size)
+        for index, raw in enumerate(_read_body(body)):
+            tx = self._parse(raw)
+            if isinstance(tx, Refusal):
+                raise BlockInvalid(f"transactions[{index}].{tx.field}", f"{tx.name}: {tx.message}")
+            answer = self._apply(block, tx, height, header.time_ms, frontier.size + index)
+            if isinstance(answer, Refusal):
+                raise BlockInvalid(f"transactions[{index}].{answer.field}", f"{answer.name}: {answer.message}")
+        block.body = body
+        self._end(block, frontier)
+        _compare(header, block)
+        block.header = header
+        self._keep(block, header_bytes)
+        return block
+
+    def finalise(self, digest: bytes) -> list[FinalBlock]:
+        """Makes an executed block and its ancestors final, oldest first; every other branch is forgotten.
+
+        The caller stores what is returned before it asks anything else. Raises UnknownParent.
+        """
+        block: Executed | None = self._executed.get(digest)
+        if block is None:
+            raise UnknownParent(f"block {digest.hex()} was not executed")
+        path: list[Executed] = []
+        while block is not None:
+            path.append(block)
+            block = block.parent
+        path.reverse()
+        final = [self._advance(item) for item in path]
+        self._executed = self._descendants(path[-1])
+        return final
+
+    # What the public functions share.
+
+    def _on(self, parent: bytes) -> tuple[Overlay | None, int, int, Frontier]:
+        """(overlay, height of the next block, time, frontier) of a parent."""
+        if parent == self.tip.digest:
+            return None, self.tip.height + 1, self.tip.time_ms, self.tip.frontier
+        block = self._executed.get(parent)
+        if block is None:
+            raise UnknownParent(f"block {parent.hex()} is neither final nor executed here")
+        return block.overlay, block.header.height + 1, block.header.time_ms, block.frontier
+
+    def _begin(self, block: Executed, height: int, time_ms: int, log_size: int) -> None:
+        """M3: decisions that take effect at this height do so before any transaction."""
+        state = State(block.overlay)
+        apply_due_decisions(Context(state, height, time_ms, log_size, b""), height)
+        block.overlay.writes.update(state.writes)
+
+    def _apply(
+        self, block: Executed, tx: ParsedTransaction, height: int, time_ms: int, log_index: int
+    ) -> Accepted | Refusal:
+        answer = apply_transaction(block.overlay, tx, height, time_ms, log_index)
+        if isinstance(answer, Accepted):
+            entry = block_pb2.LogEntry(transaction=tx.raw, result=answer.result)
+            leaf = leaf_hash(entry.SerializeToString(deterministic=True))
+            block.entries.append(Entry(tx, answer.result, log_index, leaf, answer.postings))
+        return answer
+
+    def _end(self, block: Executed, frontier: Frontier) -> None:
+        block.frontier, block.log_nodes = frontier.extend([entry.leaf_hash for entry in block.entries])
+        writes = {key: records.encode(record) for key, record in block.overlay.writes.items()}
+        block.tree = TreeChange(self._tree, block.parent.tree if block.parent else None, writes)
+
+    def _keep(self, block: Executed, header_bytes: bytes) -> None:
+        block.header_bytes = header_bytes
+        block.digest = domains.block_digest(header_bytes)
+        self._executed[block.digest] = block
+
+    def _advance(self, block: Executed) -> FinalBlock:
+        writes = {key: records.encode(record) or None for key, record in block.overlay.writes.items()}
+        buckets = block.tree.changed_buckets()
+        self._base.advance(block.overlay.writes)
+        self._tree.advance(block.tree)
+        self.tip = Tip(block.digest, block.header.height, block.header.time_ms, block.frontier)
+        return FinalBlock(
+            block.header,
+            block.header_bytes,
+            block.body,
+            block.digest,
+            block.entries,
+            writes,
+            buckets,
+            block.frontier,
+            block.log_nodes,
+        )
+
+    def _descendants(self, tip: Executed) -> dict[bytes, Executed]:
+        """Executed blocks above the new tip, cut from what is now final."""
+        kept: dict[bytes, Executed] = {}
+        above = {tip.digest}
+        for block in sorted(self._executed.values(), key=lambda item: (item.header.height, item.digest)):
+            if block.header.parent in above:
+                above.add(block.digest)
+                kept[block.digest] = block
+                if block.parent is tip:
+                    block.parent = None
+                    block.overlay.detach()
+                    block.tree.detach()
+        return kept
+
+
+def _read_header(data: bytes) -> block_pb2.Header:
+    try:
+        header = check(block_pb2.Header, data)
+    except NotCanonical as error:
+        raise BlockInvalid(error.path, error.reason) from None
+    for field in ("parent", "body_hash", "log_root", "state_root"):
+        if len(getattr(header, field)) != limits.HASH_BYTES:
+            raise BlockInvalid(field, f"has {len(getattr(header, field))} bytes; a hash has {limits.HASH_BYTES}")
+    return header
+
+
+def _read_body(data: bytes) -> list[bytes]:
+    try:
+        body = check(block_pb2.BlockBody, data)
+    except NotCanonical as error:
+        raise BlockInvalid(error.path, error.reason) from None
+    if len(body.transactions) > limits.BLOCK_TRANSACTIONS_MAX:
+        raise BlockInvalid("body", f"{len(body.transactions)} transactions; at most {limits.BLOCK_TRANSACTIONS_MAX}")
+    return list(body.transactions)
+
+
+def _compare(header: block_pb2.Header, block: Executed) -> None:
+    found: dict[str, Any] = {
+        "log_size": block.frontier.size,
+        "log_root": block.frontier.root() if block.frontier.size else EMPTY_ROOT,
+        "state_root": block.tree.root(),
+    }
+    for field, value in found.items():
+        stated = getattr(header, field)
+        if stated != value:
+            shown = (stated.hex(), value.hex()) if isinstance(value, bytes) else (stated, value)
+            raise BlockInvalid(field, f"is {shown[0]}; executing the block gives {shown[1]}")

@@ -1,0 +1,143 @@
+"""What must hold of the state at every height, checked over the records touched and over the whole (B3).
+
+Works from the records alone and knows no rule, so that a rule's mistake is not repeated here. It raises
+`InvariantBroken`; it never repairs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from ayni.v1 import entitlements_pb2
+from ledger import records
+from ledger.limits import POOL
+from ledger.records import (
+    BalanceRecord,
+    ClassRecord,
+    HoldingRecord,
+    IssuanceRecord,
+    OrganisationUnitRecord,
+    PoolUnitRecord,
+    QuotaRecord,
+)
+from ledger.state import Overlay
+
+Sums = dict[tuple[str, ...], int]
+
+
+class InvariantBroken(Exception):
+    """A book that does not sum to zero, or a total that is not the sum of its parts."""
+
+
+def invariant(holds: bool, message: str) -> None:
+    """Raises InvariantBroken with `message` unless `holds`."""
+    if not holds:
+        raise InvariantBroken(message)
+
+
+def check_writes(before: Overlay, writes: Mapping[bytes, tuple[Any, ...]]) -> None:
+    """B3 over what one transaction wrote: every sum changes by nothing. Raises InvariantBroken."""
+    sums: Sums = defaultdict(int)
+
+    def unit_of(class_id: str) -> str:
+        key = records.class_key(class_id)
+        return _unit_of(writes.get(key) or before.record(ClassRecord, key))
+
+    for key, after in writes.items():
+        table = key[:1]
+        if table == b"b":
+            _count_balance(sums, key, before.record(BalanceRecord, key), after)
+            if key.startswith(b"b|pool|"):
+                invariant(after[0] >= 0, f"the pool's balance would be {after[0]}")
+        elif table in _COUNTED:
+            _count(sums, key, after, 1, unit_of)
+            _count(sums, key, before.record(_COUNTED[table], key), -1, unit_of)
+            if table == b"w":
+                pool_key = records.balance_key(POOL, key[2:].decode())
+                pool = writes.get(pool_key) or before.record(BalanceRecord, pool_key)
+                invariant(
+                    pool[0] >= after[0] >= 0, f"common capital: the pool holds {pool[0]}, deposits are {after[0]}"
+                )
+    _check_zero(sums)
+
+
+def check_state(entries: Iterable[tuple[bytes, bytes]]) -> None:
+    """B3 over a whole state: (key, value bytes) of every record. Raises InvariantBroken."""
+    sums: Sums = defaultdict(int)
+    units: dict[str, str] = {}
+    counted: list[tuple[bytes, tuple[Any, ...]]] = []
+    pools: dict[str, int] = defaultdict(int)
+    deposits: dict[str, int] = {}
+    for key, value in entries:
+        table = key[:1]
+        if table == b"b":
+            record = records.decode(BalanceRecord, value)
+            _count_balance(sums, key, BalanceRecord(), record)
+            if key.startswith(b"b|pool|"):
+                pools[key.decode().split("|")[2]] = record.balance
+        elif table == b"c":
+            units[key[2:].decode()] = _unit_of(records.decode(ClassRecord, value))
+        elif table in _COUNTED:
+            counted.append((key, records.decode(_COUNTED[table], value)))
+    for key, item in counted:
+        _count(sums, key, item, 1, units.__getitem__)
+        if isinstance(item, PoolUnitRecord):
+            deposits[key[2:].decode()] = item.deposits
+    for unit in sorted(set(pools) | set(deposits)):
+        held, deposited = pools[unit], deposits.get(unit, 0)
+        invariant(held >= deposited >= 0, f"common capital of {unit}: the pool holds {held}, deposits are {deposited}")
+    _check_zero(sums)
+
+
+def _count_balance(sums: Sums, key: bytes, before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
+    _, account, unit = key.decode().split("|")
+    sums["credit", unit] += after[0] - before[0]
+    if after[1] != before[1]:
+        sums["quota used", account.partition("/")[0], unit] += after[1] - before[1]
+
+
+def _count(sums: Sums, key: bytes, record: tuple[Any, ...], sign: int, unit_of: Callable[[str], str]) -> None:
+    """Adds what a record contributes to the sums that must come to zero."""
+    parts = key.decode().split("|")
+    if isinstance(record, OrganisationUnitRecord):
+        _, organisation, unit = parts
+        sums["dues", unit] += sign * sum([due.amount for due in record.dues])
+        sums["deposits", unit] += sign * record.deposit
+        sums["outstanding", organisation, unit] += sign * record.outstanding
+        sums["outstanding", unit] += sign * record.outstanding
+        sums["quota used", organisation.partition("/")[0], unit] += sign * record.ceiling
+    elif isinstance(record, PoolUnitRecord):
+        sums["dues", parts[1]] += sign * record.dues
+        sums["deposits", parts[1]] -= sign * record.deposits
+        sums["outstanding", parts[1]] -= sign * record.outstanding
+    elif isinstance(record, HoldingRecord):
+        for lot in record.lots:
+            sums["held", parts[2], lot.issuer] += sign * lot.amount
+    elif isinstance(record, IssuanceRecord):
+        _, class_id, issuer = parts
+        sums["held", class_id, issuer] -= sign * record.outstanding
+        sums["outstanding", issuer, unit_of(class_id)] -= sign * record.outstanding
+        rest = record.issued - record.outstanding - record.redeemed - record.bought_back - record.cancelled
+        sums["issued", class_id, issuer] += sign * rest
+    elif isinstance(record, QuotaRecord):
+        sums["quota used", parts[1], parts[2]] -= sign * record.used
+
+
+def _unit_of(record: tuple[Any, ...]) -> str:
+    return str(entitlements_pb2.DefineClass.FromString(record[0] or b"").unit)
+
+
+_COUNTED: Final[dict[bytes, Any]] = {
+    b"d": OrganisationUnitRecord,
+    b"w": PoolUnitRecord,
+    b"h": HoldingRecord,
+    b"i": IssuanceRecord,
+    b"q": QuotaRecord,
+}
+
+
+def _check_zero(sums: Sums) -> None:
+    for name in sorted(sums):
+        invariant(sums[name] == 0, f"{' '.join(name)} is off by {sums[name]}")

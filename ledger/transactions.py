@@ -1,0 +1,92 @@
+"""From bytes to a transaction whose form, bounds and signatures are right (T1, T3); without state.
+
+The answer depends on the bytes and the genesis hash alone, so that it can be remembered by the bytes' hash:
+each node verifies each signature once. What needs the state is in `apply.py`.
+"""
+
+from __future__ import annotations
+
+from ayni.v1 import transaction_pb2
+from ledger import limits, refusals
+from ledger.apply import RULES
+from ledger.fields import invalid
+from ledger.refusals import Refusal
+from ledger.rule import ParsedTransaction
+from ledger.wire import NotCanonical, check
+from proofs import domains
+from proofs.signing import SignatureInvalid, verify
+
+
+def parse_transaction(raw: bytes, genesis_hash: bytes) -> ParsedTransaction | Refusal:
+    """The transaction that `raw` is, or why it cannot be one on this network (T1, T3).
+
+    `raw`: bytes of a SignedTransaction, as received. `genesis_hash`: 32 bytes. Never raises.
+    """
+    if len(raw) > limits.TRANSACTION_BYTES_MAX:
+        return Refusal(
+            refusals.TOO_LARGE,
+            "",
+            f"the transaction has {len(raw)} bytes; at most {limits.TRANSACTION_BYTES_MAX} are allowed: split it",
+        )
+    try:
+        signed = check(transaction_pb2.SignedTransaction, raw)
+        body_bytes = signed.body
+        body = check(transaction_pb2.Body, body_bytes)
+    except NotCanonical as error:
+        return Refusal(
+            refusals.NOT_CANONICAL, error.path, f"{error}; encode it as docs/encoding.md says and sign again"
+        )
+    kind = body.WhichOneof("payload")
+    if refusal := _check_envelope(signed, body, kind):
+        return refusal
+    payload = getattr(body, kind)
+    if refusal := RULES[kind].fields(payload):
+        return refusal
+    signers = _verify(signed, domains.transaction_message(genesis_hash, body_bytes))
+    if isinstance(signers, Refusal):
+        return signers
+    return ParsedTransaction(raw, body_bytes, body, domains.tx_id(body_bytes), kind, payload, signers)
+
+
+def _check_envelope(
+    signed: transaction_pb2.SignedTransaction, body: transaction_pb2.Body, kind: str | None
+) -> Refusal | None:
+    author = body.author
+    if not (limits.ACCOUNT_NAME.match(author) or limits.FEDERATION_NAME.match(author)) or author == limits.POOL:
+        return invalid("author", f"{author!r} is no account or federation; write federation/organisation[:sub] or federation")
+    if len(body.nonce) != limits.NONCE_BYTES:
+        return invalid("nonce", f"the nonce has {len(body.nonce)} bytes; it must have {limits.NONCE_BYTES}")
+    if not 1 <= body.expires_at_ms <= limits.TIME_MAX_MS:
+        return invalid("expires_at_ms", f"expires_at_ms is {body.expires_at_ms}; it must be Unix milliseconds, not 0")
+    if kind is None:
+        return invalid("payload", "the transaction says nothing; give it a payload")
+    if kind not in RULES:
+        return invalid("payload", f"there is no rule for {kind!r} in this version")
+    if len(signed.signatures) > limits.SIGNATURES_MAX:
+        return invalid(
+            "signatures", f"there are {len(signed.signatures)} signatures; at most {limits.SIGNATURES_MAX} are allowed"
+        )
+    return None
+
+
+def _verify(signed: transaction_pb2.SignedTransaction, message: bytes) -> frozenset[bytes] | Refusal:
+    keys = []
+    previous = b""
+    for index, signature in enumerate(signed.signatures):
+        key = signature.public_key
+        if len(key) != 32 or len(signature.signature) != 64:
+            return invalid(f"signatures[{index}]", "a public key has 32 bytes and a signature 64")
+        if key <= previous:
+            return invalid(f"signatures[{index}].public_key", "signatures are ascending by public key, no key twice: sort them")
+        previous = key
+        try:
+            verify(key, message, signature.signature)
+        except SignatureInvalid as error:
+            return Refusal(
+                refusals.SIGNATURE_INVALID,
+                f"signatures[{index}]",
+                f"the signature of key {key.hex()[:16]}… does not verify ({error}): the body was changed after signing,"
+                " or it was signed for another network; sign it again on this one",
+            )
+        keys.append(key)
+    return frozenset(keys)
