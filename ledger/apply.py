@@ -12,7 +12,17 @@ from ledger import limits, refusals
 from ledger.invariants import InvariantBroken, check_writes
 from ledger.refusals import Refusal
 from ledger.rule import Context, ParsedTransaction, Posting, Rule
-from ledger.rules import accounts, classes, entitlements, members, pool, reversals, service, settlement, transfers
+from ledger.rules import (
+    accounts,
+    classes,
+    entitlements,
+    members,
+    pool,
+    reversals,
+    service,
+    settlement,
+    transfers,
+)
 from ledger.state import LoggedTransaction, Overlay, State
 
 RULES: Final[dict[str, Rule]] = {
@@ -67,7 +77,7 @@ def apply_transaction(
         return Refusal(
             refusals.INVARIANT,
             "",
-            f"executing this would break an invariant of the ledger ({error}); it was not executed: report it",
+            f"executing this would break an invariant ({error}); it was not executed: report it",
             tx.body.expires_at_ms,
         )
     result = context.result.SerializeToString(deterministic=True)
@@ -84,24 +94,27 @@ def _check_time_and_nonce(state: State, tx: ParsedTransaction, time_ms: int) -> 
         return Refusal(
             refusals.EXPIRED,
             "expires_at_ms",
-            f"it expired at {expires} and the ledger's time is {time_ms} (Unix ms); make it anew with the same nonce",
+            f"it expired at {expires} and the ledger's time is {time_ms} (Unix ms);"
+            " make it anew with the same nonce",
             expires,
         )
     if expires > time_ms + limits.EXPIRY_AHEAD_MAX_MS:
         return Refusal(
             refusals.EXPIRES_TOO_FAR,
             "expires_at_ms",
-            f"it expires at {expires}, more than 7 days after the ledger's time {time_ms} (Unix ms); choose an earlier expiry",
+            f"it expires at {expires}, more than 7 days after the ledger's time {time_ms} (Unix ms);"
+            " choose an earlier expiry",
             expires,
         )
     used = state.nonce(tx.body.author, tx.body.nonce)
     if used is not None:
-        same = used == tx.tx_id
+        if used == tx.tx_id:
+            said = "this transaction is already in the log; ask for its receipt"
+        else:
+            said = f"{tx.body.author} used this nonce already; if you mean another intent, take a new nonce"
         return Refusal(
             refusals.NONCE_USED,
             "nonce",
-            f"this transaction is already in the log as {used.hex()}; ask for its receipt"
-            if same
-            else f"{tx.body.author} used this nonce in transaction {used.hex()}; if you mean a new intent, take a new nonce",
+            f"{said} (transaction {used.hex()})",
         )
     return None

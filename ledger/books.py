@@ -38,7 +38,9 @@ def check_unit(state: State, unit: str, field: str) -> Refusal | None:
     """The unit is one of the genesis."""
     if state.unit(unit).scale:
         return None
-    return Refusal(refusals.UNKNOWN_UNIT, field, f"this network has no unit {unit}; see `ayni pool show` for its units")
+    return Refusal(
+        refusals.UNKNOWN_UNIT, field, f"this network has no unit {unit}; see `ayni pool show` for its units"
+    )
 
 
 def parameter(state: State, name: int, unit: str) -> int:
@@ -77,8 +79,9 @@ def pay(
             return Refusal(
                 refusals.LIMIT_EXCEEDED,
                 field,
-                f"{payer} cannot pay {amount}: balance {before.balance}, credit limit {before.credit_limit}, dues owed"
-                f" {owed}, available {free} (smallest parts of {unit}); pay less, or send again when it has more",
+                f"{payer} cannot pay {amount}: balance {before.balance}, credit limit {before.credit_limit},"
+                f" dues owed {owed}, available {free} (smallest parts of {unit});"
+                " pay less, or send again when it has more",
             )
     state.put(payer_key, before._replace(balance=payer_balance))
     receiver = state.get(records.BalanceRecord, payee_key)

@@ -65,7 +65,18 @@ class Tip(NamedTuple):
 class Executed:
     """A block that was executed and found right."""
 
-    __slots__ = ("body", "digest", "entries", "frontier", "header", "header_bytes", "log_nodes", "overlay", "parent", "tree")
+    __slots__ = (
+        "body",
+        "digest",
+        "entries",
+        "frontier",
+        "header",
+        "header_bytes",
+        "log_nodes",
+        "overlay",
+        "parent",
+        "tree",
+    )
 
     def __init__(self, parent: Executed | None, overlay: Overlay) -> None:
         self.parent = parent
@@ -100,7 +111,9 @@ class FinalBlock(NamedTuple):
 class Chain:
     """The ledger's state machine."""
 
-    def __init__(self, founding: Founding, reader: StateReader, tip: Tip | None, parse: Parse | None = None) -> None:
+    def __init__(
+        self, founding: Founding, reader: StateReader, tip: Tip | None, parse: Parse | None = None
+    ) -> None:
         """Starts at `tip`, whose state `reader` holds; None: at height 0 (see `founding_records`).
 
         `parse` may remember what it parsed; by default it does not.
@@ -205,7 +218,9 @@ class Chain:
             return found
         header = _read_header(header_bytes)
         if len(body) > limits.BLOCK_BODY_BYTES_MAX + _ENTRY_OVERHEAD * limits.BLOCK_TRANSACTIONS_MAX:
-            raise BlockInvalid("body", f"{len(body)} bytes; at most {limits.BLOCK_BODY_BYTES_MAX} are allowed")
+            raise BlockInvalid(
+                "body", f"{len(body)} bytes; at most {limits.BLOCK_BODY_BYTES_MAX} are allowed"
+            )
         if header.body_hash != domains.body_hash(body):
             raise BlockInvalid("body_hash", "is not the hash of the body")
         over, height, parent_time, frontier = self._on(header.parent)
@@ -221,7 +236,9 @@ class Chain:
                 raise BlockInvalid(f"transactions[{index}].{tx.field}", f"{tx.name}: {tx.message}")
             answer = self._apply(block, tx, height, header.time_ms, frontier.size + index)
             if isinstance(answer, Refusal):
-                raise BlockInvalid(f"transactions[{index}].{answer.field}", f"{answer.name}: {answer.message}")
+                raise BlockInvalid(
+                    f"transactions[{index}].{answer.field}", f"{answer.name}: {answer.message}"
+                )
         block.body = body
         self._end(block, frontier)
         _compare(header, block)
@@ -323,7 +340,9 @@ def _read_header(data: bytes) -> block_pb2.Header:
         raise BlockInvalid(error.path, error.reason) from None
     for field in ("parent", "body_hash", "log_root", "state_root"):
         if len(getattr(header, field)) != limits.HASH_BYTES:
-            raise BlockInvalid(field, f"has {len(getattr(header, field))} bytes; a hash has {limits.HASH_BYTES}")
+            raise BlockInvalid(
+                field, f"has {len(getattr(header, field))} bytes; a hash has {limits.HASH_BYTES}"
+            )
     return header
 
 
@@ -333,7 +352,9 @@ def _read_body(data: bytes) -> list[bytes]:
     except NotCanonical as error:
         raise BlockInvalid(error.path, error.reason) from None
     if len(body.transactions) > limits.BLOCK_TRANSACTIONS_MAX:
-        raise BlockInvalid("body", f"{len(body.transactions)} transactions; at most {limits.BLOCK_TRANSACTIONS_MAX}")
+        raise BlockInvalid(
+            "body", f"{len(body.transactions)} transactions; at most {limits.BLOCK_TRANSACTIONS_MAX}"
+        )
     return list(body.transactions)
 
 

@@ -8,7 +8,7 @@ message, and is only used on bytes that this module wrote.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from google.protobuf.message import Message
 
@@ -104,7 +104,9 @@ class Schema:
 
     def __init__(self, message: type[Message], *fields: tuple[str, str] | tuple[str, str, Any]) -> None:
         self.message = message
-        self.fields = [(f[0], f[1], f[2] if len(f) == 3 else None) for f in fields]
+        self.fields: list[tuple[str, str, Any]] = [
+            (f[0], f[1], f[2] if len(f) == 3 else None) for f in fields
+        ]
         self.writers = [FIELD_WRITERS[kind](number) for number, (_, kind, _sub) in enumerate(self.fields, 1)]
 
     def encode(self, record: tuple[Any, ...]) -> bytes:

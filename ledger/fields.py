@@ -19,7 +19,9 @@ def account(value: str, field: str) -> Refusal | None:
     """An organisation's account or a hosted one."""
     if limits.ACCOUNT_NAME.match(value):
         return None
-    return invalid(field, f"{value!r} is no account name; write federation/organisation or federation/organisation:sub")
+    return invalid(
+        field, f"{value!r} is no account name; write federation/organisation or federation/organisation:sub"
+    )
 
 
 def organisation(value: str, field: str) -> Refusal | None:
@@ -61,7 +63,9 @@ def date(value: int, field: str) -> Refusal | None:
     """Days since 1970-01-01, not 0."""
     if 1 <= value <= limits.VALUE_DATE_MAX:
         return None
-    return invalid(field, f"the date is day {value} since 1970-01-01; it must be from 1 to {limits.VALUE_DATE_MAX}")
+    return invalid(
+        field, f"the date is day {value} since 1970-01-01; it must be from 1 to {limits.VALUE_DATE_MAX}"
+    )
 
 
 def text(value: str, field: str, bytes_max: int) -> Refusal | None:
@@ -69,7 +73,11 @@ def text(value: str, field: str, bytes_max: int) -> Refusal | None:
     size = len(value) if value.isascii() else len(value.encode())
     if size > bytes_max:
         return invalid(field, f"the text has {size} bytes; at most {bytes_max} are allowed")
-    if value and not (value.isascii() and value.isprintable()) and any(ord(c) < 32 or ord(c) == 127 for c in value):
+    if (
+        value
+        and not (value.isascii() and value.isprintable())
+        and any(ord(c) < 32 or ord(c) == 127 for c in value)
+    ):
         return invalid(field, "the text has a control character; remove it")
     return None
 
@@ -94,7 +102,8 @@ def ascending(values: Sequence[Any], field: str) -> Refusal | None:
     for index in range(1, len(values)):
         if not values[index - 1] < values[index]:
             return invalid(
-                f"{field}[{index}]", f"{values[index]!r} does not come after {values[index - 1]!r}; sort them, each once"
+                f"{field}[{index}]",
+                f"{values[index]!r} does not come after {values[index - 1]!r}; sort them, each once",
             )
     return None
 
@@ -113,7 +122,8 @@ def key_set(value: Any, field: str) -> Refusal | None:
         return refusal
     if not 1 <= value.threshold <= len(keys):
         return invalid(
-            f"{field}.threshold", f"the threshold is {value.threshold}; it must be from 1 to {len(keys)}, the number of keys"
+            f"{field}.threshold",
+            f"the threshold is {value.threshold}; it must be from 1 to {len(keys)}, the number of keys",
         )
     for index, key in enumerate(keys):
         if len(key) != 32:
@@ -125,7 +135,9 @@ def key_set(value: Any, field: str) -> Refusal | None:
             check_public_key(key)
         except KeyUnsafe as error:
             return Refusal(
-                refusals.KEY_UNSAFE, f"{field}.public_keys[{index}]", f"{error}; make a new key with `ayni keys new`"
+                refusals.KEY_UNSAFE,
+                f"{field}.public_keys[{index}]",
+                f"{error}; make a new key with `ayni keys new`",
             )
     return None
 

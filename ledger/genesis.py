@@ -52,7 +52,11 @@ def _check(genesis: genesis_pb2.Genesis) -> Refusal | None:
     codes = [unit.code for unit in genesis.units]
     return (
         fields.federation(genesis.network, "network")
-        or (None if 1 <= genesis.time_ms <= limits.TIME_MAX_MS else fields.invalid("time_ms", "must be Unix milliseconds"))
+        or (
+            None
+            if 1 <= genesis.time_ms <= limits.TIME_MAX_MS
+            else fields.invalid("time_ms", "must be Unix milliseconds")
+        )
         or fields.count(names, "federations", limits.FEDERATIONS_MAX)
         or fields.first(*[fields.federation(name, f"federations[{i}].name") for i, name in enumerate(names)])
         or fields.count(codes, "units", limits.UNITS_MAX)
@@ -62,7 +66,9 @@ def _check(genesis: genesis_pb2.Genesis) -> Refusal | None:
             *[check_parameter(item, codes, f"parameters[{i}]") for i, item in enumerate(genesis.parameters)]
         )
         or fields.ascending([(item.name, item.unit) for item in genesis.parameters], "parameters")
-        or fields.first(*[_check_quota(quota, names, codes, f"quotas[{i}]") for i, quota in enumerate(genesis.quotas)])
+        or fields.first(
+            *[_check_quota(quota, names, codes, f"quotas[{i}]") for i, quota in enumerate(genesis.quotas)]
+        )
         or fields.ascending([(quota.federation, quota.unit) for quota in genesis.quotas], "quotas")
     )
 
@@ -77,14 +83,18 @@ def _check_unit(unit: genesis_pb2.Unit, field: str) -> Refusal | None:
     return None
 
 
-def check_parameter(item: genesis_pb2.Parameter, units: list[str] | tuple[str, ...], field: str) -> Refusal | None:
+def check_parameter(
+    item: genesis_pb2.Parameter, units: list[str] | tuple[str, ...], field: str
+) -> Refusal | None:
     """M8: the parameter exists, its value is in bounds, its unit is known ("" for the network-wide one)."""
     bounds = limits.PARAMETER_BOUNDS.get(item.name)
     if bounds is None:
         return fields.invalid(f"{field}.name", f"there is no parameter {item.name}")
     _, least, greatest = bounds
     if not least <= item.value <= greatest:
-        return fields.invalid(f"{field}.value", f"the value is {item.value}; it must be from {least} to {greatest}")
+        return fields.invalid(
+            f"{field}.value", f"the value is {item.value}; it must be from {least} to {greatest}"
+        )
     if item.name == genesis_pb2.PARAMETER_NAME_PERIOD_MIN_MS:
         if item.unit:
             return fields.invalid(f"{field}.unit", "this parameter is network-wide; name no unit")

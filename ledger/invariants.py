@@ -58,7 +58,8 @@ def check_writes(before: Overlay, writes: Mapping[bytes, tuple[Any, ...]]) -> No
                 pool_key = records.balance_key(POOL, key[2:].decode())
                 pool = writes.get(pool_key) or before.record(BalanceRecord, pool_key)
                 invariant(
-                    pool[0] >= after[0] >= 0, f"common capital: the pool holds {pool[0]}, deposits are {after[0]}"
+                    pool[0] >= after[0] >= 0,
+                    f"common capital: the pool holds {pool[0]}, deposits are {after[0]}",
                 )
     _check_zero(sums)
 
@@ -87,7 +88,10 @@ def check_state(entries: Iterable[tuple[bytes, bytes]]) -> None:
             deposits[key[2:].decode()] = item.deposits
     for unit in sorted(set(pools) | set(deposits)):
         held, deposited = pools[unit], deposits.get(unit, 0)
-        invariant(held >= deposited >= 0, f"common capital of {unit}: the pool holds {held}, deposits are {deposited}")
+        invariant(
+            held >= deposited >= 0,
+            f"common capital of {unit}: the pool holds {held}, deposits are {deposited}",
+        )
     _check_zero(sums)
 
 

@@ -6,7 +6,7 @@ what and why, with the figures, and what to do next; it never carries personal d
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from ayni.v1 import result_pb2
 
@@ -33,7 +33,7 @@ class Refusal(NamedTuple):
     def to_proto(self) -> result_pb2.Refusal:
         """The refusal as it travels."""
         return result_pb2.Refusal(
-            code=result_pb2.RefusalCode.ValueType(self.code),
+            code=cast("result_pb2.RefusalCode", self.code),
             field=self.field,
             message=self.message,
             final_after_ms=self.final_after_ms,
@@ -45,7 +45,7 @@ _PREFIX: Final = "REFUSAL_CODE_"
 
 def code_name(code: int) -> str:
     """`REFUSAL_CODE_LIMIT_EXCEEDED` → `LIMIT_EXCEEDED`."""
-    return str(result_pb2.RefusalCode.Name(result_pb2.RefusalCode.ValueType(code))).removeprefix(_PREFIX)
+    return str(result_pb2.RefusalCode.Name(cast("result_pb2.RefusalCode", code))).removeprefix(_PREFIX)
 
 
 TOO_LARGE: Final = result_pb2.REFUSAL_CODE_TOO_LARGE

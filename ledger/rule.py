@@ -83,7 +83,7 @@ Parties = Callable[[State, str, Any], Sequence[Party] | Refusal]
 
 
 class Rule(NamedTuple):
-    """One transaction type. `fields(payload)`, `authorise(state, tx)`, `execute(context, author, payload)`."""
+    """One type: `fields(payload)`, `authorise(state, tx)`, `execute(context, author, payload)`."""
 
     fields: Fields
     authorise: Authorise
@@ -135,7 +135,9 @@ def account_party(state: State, account: str, field: str) -> Party | Refusal:
     keys = state.account(host).keys
     if keys is None:
         return Refusal(
-            refusals.UNKNOWN_ACCOUNT, field, f"{account} is held by {host}, which has no account; open it first"
+            refusals.UNKNOWN_ACCOUNT,
+            field,
+            f"{account} is held by {host}, which has no account; open it first",
         )
     return Party(f"{host} (which holds {account})", keys)
 
@@ -160,7 +162,9 @@ def federation_party(state: State, federation: str, field: str, *, service: bool
     record = state.federation(federation)
     if record.decision_keys is None:
         return Refusal(
-            refusals.UNKNOWN_AUTHOR, field, f"{federation} is not a federation of this network; see `ayni member list`"
+            refusals.UNKNOWN_AUTHOR,
+            field,
+            f"{federation} is not a federation of this network; see `ayni member list`",
         )
     if service:
         return Party(f"{federation} (service key)", KeySet(1, (record.service_key,)))
@@ -171,7 +175,9 @@ def check_open(opened_height: int, closed: bool, account: str, field: str) -> Re
     """An account exists and is not closed."""
     if not opened_height:
         return Refusal(
-            refusals.UNKNOWN_ACCOUNT, field, f"there is no account {account}; check its name, or open it first"
+            refusals.UNKNOWN_ACCOUNT,
+            field,
+            f"there is no account {account}; check its name, or open it first",
         )
     if closed:
         return Refusal(refusals.ACCOUNT_CLOSED, field, f"account {account} is closed; use another")

@@ -209,9 +209,7 @@ class State:
 
     def organisation_unit(self, organisation: str, unit: str) -> records.OrganisationUnitRecord:
         """Ceiling, outstanding, deposit and dues."""
-        return self.get(
-            records.OrganisationUnitRecord, records.organisation_unit_key(organisation, unit)
-        )
+        return self.get(records.OrganisationUnitRecord, records.organisation_unit_key(organisation, unit))
 
     def pool_unit(self, unit: str) -> records.PoolUnitRecord:
         """The pool's totals."""

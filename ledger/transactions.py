@@ -26,7 +26,7 @@ def parse_transaction(raw: bytes, genesis_hash: bytes) -> ParsedTransaction | Re
         return Refusal(
             refusals.TOO_LARGE,
             "",
-            f"the transaction has {len(raw)} bytes; at most {limits.TRANSACTION_BYTES_MAX} are allowed: split it",
+            f"the transaction has {len(raw)} bytes, more than {limits.TRANSACTION_BYTES_MAX}: split it",
         )
     try:
         signed = check(transaction_pb2.SignedTransaction, raw)
@@ -52,19 +52,28 @@ def _check_envelope(
     signed: transaction_pb2.SignedTransaction, body: transaction_pb2.Body, kind: str | None
 ) -> Refusal | None:
     author = body.author
-    if not (limits.ACCOUNT_NAME.match(author) or limits.FEDERATION_NAME.match(author)) or author == limits.POOL:
-        return invalid("author", f"{author!r} is no account or federation; write federation/organisation[:sub] or federation")
+    if (
+        not (limits.ACCOUNT_NAME.match(author) or limits.FEDERATION_NAME.match(author))
+        or author == limits.POOL
+    ):
+        return invalid(
+            "author",
+            f"{author!r} is no account or federation; write federation/organisation[:sub] or federation",
+        )
     if len(body.nonce) != limits.NONCE_BYTES:
         return invalid("nonce", f"the nonce has {len(body.nonce)} bytes; it must have {limits.NONCE_BYTES}")
     if not 1 <= body.expires_at_ms <= limits.TIME_MAX_MS:
-        return invalid("expires_at_ms", f"expires_at_ms is {body.expires_at_ms}; it must be Unix milliseconds, not 0")
+        return invalid(
+            "expires_at_ms", f"expires_at_ms is {body.expires_at_ms}; it must be Unix milliseconds, not 0"
+        )
     if kind is None:
         return invalid("payload", "the transaction says nothing; give it a payload")
     if kind not in RULES:
         return invalid("payload", f"there is no rule for {kind!r} in this version")
     if len(signed.signatures) > limits.SIGNATURES_MAX:
         return invalid(
-            "signatures", f"there are {len(signed.signatures)} signatures; at most {limits.SIGNATURES_MAX} are allowed"
+            "signatures",
+            f"there are {len(signed.signatures)} signatures; at most {limits.SIGNATURES_MAX} are allowed",
         )
     return None
 
@@ -77,7 +86,10 @@ def _verify(signed: transaction_pb2.SignedTransaction, message: bytes) -> frozen
         if len(key) != 32 or len(signature.signature) != 64:
             return invalid(f"signatures[{index}]", "a public key has 32 bytes and a signature 64")
         if key <= previous:
-            return invalid(f"signatures[{index}].public_key", "signatures are ascending by public key, no key twice: sort them")
+            return invalid(
+                f"signatures[{index}].public_key",
+                "signatures are ascending by public key, no key twice: sort them",
+            )
         previous = key
         try:
             verify(key, message, signature.signature)
@@ -85,8 +97,8 @@ def _verify(signed: transaction_pb2.SignedTransaction, message: bytes) -> frozen
             return Refusal(
                 refusals.SIGNATURE_INVALID,
                 f"signatures[{index}]",
-                f"the signature of key {key.hex()[:16]}… does not verify ({error}): the body was changed after signing,"
-                " or it was signed for another network; sign it again on this one",
+                f"the signature of key {key.hex()[:16]}… does not verify ({error}): the body was changed"
+                " after signing, or it was signed for another network; sign it again on this one",
             )
         keys.append(key)
     return frozenset(keys)
