@@ -7,6 +7,7 @@ Ed25519 certificates fail in gRPC, hence P-256. Spec: docs/operations.md, "Certi
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import os
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from cryptography.x509.oid import NameOID
 from config.load import ConfigError
 
 VALID_DAYS = 10 * 365
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Beside its name a certificate is good for these, so that any gRPC client on the machine can pin it."""
 
 
 def make_certificate(name: str, valid_days: int = VALID_DAYS) -> tuple[bytes, bytes]:
@@ -33,7 +36,7 @@ def make_certificate(name: str, valid_days: int = VALID_DAYS) -> tuple[bytes, by
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=max(1, 1 - valid_days)))
         .not_valid_after(now + datetime.timedelta(days=valid_days))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_host(each) for each in (name, *LOOPBACK)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -41,6 +44,13 @@ def make_certificate(name: str, valid_days: int = VALID_DAYS) -> tuple[bytes, by
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return certificate.public_bytes(serialization.Encoding.PEM), private
+
+
+def _host(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def write_certificate(name: str, certificate: Path | str, key: Path | str) -> None:

@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING
 from ayni.v1 import genesis_pb2
 from client.errors import UsageProblem
 from client.networks import Network, Networks, NodeAddress, save_networks
-from client.testnet.certificates import make_certificate
 from client.testnet.founding import (
     Founder,
     Founding,
@@ -52,6 +51,7 @@ from config import (
     write_key_file,
     write_toml,
 )
+from config.certificates import pinned_name, write_certificate
 from proofs.domains import genesis_hash
 from proofs.signing import SigningKey
 
@@ -193,8 +193,10 @@ class Testnet:
         from ayni.v1 import ledger_service_pb2, ledger_service_pb2_grpc
 
         node = self.nodes[index]
-        credentials = grpc.ssl_channel_credentials(node.certificate_pem)
-        with grpc.secure_channel(node.address, credentials) as channel:
+        pem = node.certificate_pem
+        options = [("grpc.ssl_target_name_override", pinned_name(pem))]
+        credentials = grpc.ssl_channel_credentials(pem)
+        with grpc.secure_channel(node.address, credentials, options) as channel:
             stub = ledger_service_pb2_grpc.LedgerServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
             response: ledger_service_pb2.GetStatusResponse = stub.GetStatus(
                 ledger_service_pb2.GetStatusRequest(), timeout=STATUS_SECONDS_MAX
@@ -289,10 +291,7 @@ def write_node_files(home: Path, founder: Founder) -> None:
     home.mkdir(parents=True, exist_ok=True)
     write_key_file(home / "consensus.key", founder.consensus.seed)
     write_key_file(home / "service.key", founder.service.seed)
-    certificate, key = make_certificate(founder.federation)
-    (home / "node.crt").write_bytes(certificate)
-    (home / "node.tls.key").touch(mode=0o600)
-    (home / "node.tls.key").write_bytes(key)
+    write_certificate(founder.federation, home / "node.crt", home / "node.tls.key")
 
 
 def open_testnet(directory: Path | str) -> Testnet:
