@@ -1,0 +1,445 @@
+"""Accounts: opened, closed, given limits and new keys (A1 … A4).
+
+Decides who may open and close what, and keeps the lists that go with it: a federation's organisations, how
+many accounts an organisation hosts, and what of the quota is used. Accreditation is in `members.py`.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from ayni.v1 import keys_pb2, members_pb2
+from ledger import fields, limits, records, refusals
+from ledger.books import check_unit, dues_total
+from ledger.records import AccountRecord, BalanceRecord, KeySet, OrganisationRecord, OrganisationUnitRecord
+from ledger.refusals import Refusal
+from ledger.rule import Context, Party, Rule, account_party, federation_party, open_account, signed_by
+from ledger.rules.precedence import foremost
+from ledger.rules.quotas import change_quota
+from ledger.state import State
+
+# --- opening (A1) -------------------------------------------------------------------------------------------
+
+
+def _open_fields(payload: members_pb2.OpenAccounts) -> Refusal | None:
+    path = "open_accounts.accounts"
+    return (
+        fields.count(payload.accounts, path, limits.ACCOUNTS_MAX)
+        or foremost(
+            refusal
+            for i, new in enumerate(payload.accounts)
+            for refusal in _new_account_fields(new, f"{path}[{i}]")
+        )
+        or _ascending([new.account for new in payload.accounts], path, ".account")
+    )
+
+
+def _new_account_fields(new: members_pb2.NewAccount, path: str) -> Iterator[Refusal | None]:
+    yield fields.account(new.account, f"{path}.account")
+    if new.HasField("keys"):
+        yield fields.key_set(new.keys, f"{path}.keys")
+    elif limits.ORGANISATION_NAME.match(new.account):
+        yield fields.invalid(
+            f"{path}.keys",
+            f"{new.account} is an organisation; its account has keys of its own: name them",
+        )
+    yield fields.digest(new.commitment, f"{path}.commitment")
+    yield from _limits_fields(new.limits, path, least=0)
+
+
+def _limits_fields(named: Sequence[members_pb2.Limit], path: str, least: int) -> Iterator[Refusal | None]:
+    yield fields.count(named, f"{path}.limits", limits.UNITS_MAX, least)
+    for i, limit in enumerate(named):
+        at = f"{path}.limits[{i}]"
+        yield fields.unit(limit.unit, f"{at}.unit")
+        yield fields.amount(limit.credit_limit_minor, f"{at}.credit_limit_minor", least=0)
+        yield fields.amount(limit.upper_limit_minor, f"{at}.upper_limit_minor", least=0)
+        if limit.upper_limit_minor and not limit.has_upper_limit:
+            yield fields.invalid(
+                f"{at}.upper_limit_minor",
+                "an upper limit needs has_upper_limit; set it, or leave 0",
+            )
+    yield _ascending([limit.unit for limit in named], f"{path}.limits", ".unit")
+
+
+def _ascending(values: Sequence[str], path: str, name: str) -> Refusal | None:
+    """Strictly ascending by one field of each item."""
+    refusal = fields.ascending(values, path)
+    return refusal and refusal._replace(field=refusal.field + name)
+
+
+def _open_parties(state: State, author: str, payload: members_pb2.OpenAccounts) -> Sequence[Party] | Refusal:
+    return _federation_or_host(
+        state, author, [new.account for new in payload.accounts], "open_accounts.accounts[{}].account"
+    )
+
+
+def _federation_or_host(
+    state: State, author: str, accounts: Sequence[str], field: str
+) -> Sequence[Party] | Refusal:
+    """The author's party: a federation, for its own accounts; or an organisation, for those it hosts."""
+    if limits.FEDERATION_NAME.match(author):
+        party = federation_party(state, author, "author")
+    elif limits.ORGANISATION_NAME.match(author):
+        party = account_party(state, author, "author")
+    else:
+        return Refusal(
+            refusals.NOT_PERMITTED,
+            "author",
+            f"{author} is neither federation nor organisation; have one do it",
+        )
+    if isinstance(party, Refusal):
+        return party
+    start = author + ("/" if "/" not in author else ":")
+    for i, account in enumerate(accounts):
+        if not account.startswith(start):
+            return Refusal(
+                refusals.NOT_PERMITTED,
+                field.format(i),
+                f"{account} is not {author}'s, as {start}… would be; have its federation or host do it",
+            )
+    return [party]
+
+
+def _open(context: Context, author: str, payload: members_pb2.OpenAccounts) -> Refusal | None:
+    state = context.state
+    federation_keys = keys_of_federations(state)
+    opened: set[str] = set()
+    if refusal := foremost(
+        refusal
+        for i, new in enumerate(payload.accounts)
+        for refusal in _may_open(state, author, new, f"open_accounts.accounts[{i}]", opened, federation_keys)
+    ):
+        return refusal
+    for i, new in enumerate(payload.accounts):
+        create_account(
+            state, context.height, new.account, new.keys if new.HasField("keys") else None, new.commitment
+        )
+        if refusal := _put_limits(state, new.account, new.limits, f"open_accounts.accounts[{i}]"):
+            return refusal
+    return None
+
+
+def _may_open(
+    state: State,
+    author: str,
+    new: members_pb2.NewAccount,
+    path: str,
+    opened: set[str],
+    federation_keys: dict[bytes, str],
+) -> Iterator[Refusal | None]:
+    """A1. `opened`: the accounts before this one in the same transaction; this one is added."""
+    account = new.account
+    host = limits.organisation_of(account)
+    if host != account and host not in opened:
+        yield open_account(state, host, f"{path}.account")
+    for i, limit in enumerate(new.limits):
+        yield check_unit(state, limit.unit, f"{path}.limits[{i}].unit")
+    if new.limits and "/" in author:
+        yield Refusal(
+            refusals.NOT_PERMITTED,
+            f"{path}.limits",
+            f"{author} opens accounts without limits; its federation sets them",
+        )
+    if new.HasField("keys"):
+        yield not_of_a_federation(federation_keys, new.keys, f"{path}.keys")
+    if state.account(account).opened_height:
+        yield Refusal(
+            refusals.ACCOUNT_EXISTS, f"{path}.account", f"{account} exists, or once did; choose another name"
+        )
+    if "/" in author and state.organisation(author).suspended:
+        yield Refusal(
+            refusals.SUSPENDED,
+            "author",
+            f"{author} is suspended and opens no accounts; its federation can",
+        )
+    opened.add(account)
+
+
+def create_account(
+    state: State, height: int, account: str, keys: keys_pb2.KeySet | None, commitment: bytes = b""
+) -> None:
+    """Writes a new account, and counts it with its federation or its host. Its bounds were checked."""
+    record = AccountRecord(key_set_record(keys) if keys is not None else None, commitment, height)
+    state.put(records.account_key(account), record)
+    host = limits.organisation_of(account)
+    if host != account:
+        _count_hosted(state, host, 1)
+        return
+    federation = limits.federation_of(account)
+    members = state.federation(federation)
+    organisations = list(members.organisations)
+    insort(organisations, account)
+    state.put(records.federation_key(federation), members._replace(organisations=tuple(organisations)))
+
+
+def key_set_record(keys: keys_pb2.KeySet) -> KeySet:
+    """The record of a key set."""
+    return KeySet(keys.threshold, tuple(keys.public_keys))
+
+
+def keys_of_federations(state: State) -> dict[bytes, str]:
+    """Every key of a federation, and whose it is."""
+    found: dict[bytes, str] = {}
+    for name in state.federation_names():
+        record = state.federation(name)
+        decision = record.decision_keys.public_keys if record.decision_keys else ()
+        found.update(dict.fromkeys((*decision, record.consensus_key, record.service_key), name))
+    return found
+
+
+def not_of_a_federation(
+    federation_keys: dict[bytes, str], keys: keys_pb2.KeySet, path: str
+) -> Refusal | None:
+    """A1: no account has a key of a federation, so that one stolen key does not do for both."""
+    for i, key in enumerate(keys.public_keys):
+        if key in federation_keys:
+            return Refusal(
+                refusals.KEY_UNSAFE,
+                f"{path}.public_keys[{i}]",
+                f"the key {key.hex()[:16]}… is a key of federation {federation_keys[key]}; make a"
+                " new one with `ayni keys new`",
+            )
+    return None
+
+
+def _count_hosted(state: State, host: str, difference: int) -> None:
+    record = state.organisation(host)
+    state.put(
+        records.organisation_key(host), record._replace(hosted_accounts=record.hosted_accounts + difference)
+    )
+
+
+def _put_limits(state: State, account: str, named: Sequence[members_pb2.Limit], path: str) -> Refusal | None:
+    """A3, M7."""
+    for i, limit in enumerate(named):
+        key = records.balance_key(account, limit.unit)
+        before = state.get(BalanceRecord, key)
+        if refusal := change_quota(
+            state,
+            limits.federation_of(account),
+            limit.unit,
+            limit.credit_limit_minor - before.credit_limit,
+            f"{path}.limits[{i}].credit_limit_minor",
+        ):
+            return refusal
+        state.put(
+            key,
+            BalanceRecord(
+                before.balance, limit.credit_limit_minor, limit.has_upper_limit, limit.upper_limit_minor
+            ),
+        )
+    return None
+
+
+# --- closing (A2) -------------------------------------------------------------------------------------------
+
+
+def _close_fields(payload: members_pb2.CloseAccounts) -> Refusal | None:
+    path = "close_accounts.accounts"
+    return (
+        fields.count(payload.accounts, path, limits.ACCOUNTS_MAX)
+        or foremost(fields.account(account, f"{path}[{i}]") for i, account in enumerate(payload.accounts))
+        or fields.ascending(payload.accounts, path)
+    )
+
+
+def _close_parties(
+    state: State, author: str, payload: members_pb2.CloseAccounts
+) -> Sequence[Party] | Refusal:
+    return _federation_or_host(state, author, payload.accounts, "close_accounts.accounts[{}]")
+
+
+def _close(context: Context, author: str, payload: members_pb2.CloseAccounts) -> Refusal | None:
+    state = context.state
+    accounts = payload.accounts
+    closing = Counter([limits.organisation_of(account) for account in accounts if ":" in account])
+    if refusal := foremost(
+        open_account(state, account, f"close_accounts.accounts[{i}]")
+        or _empty(state, account, f"close_accounts.accounts[{i}]", closing[account])
+        for i, account in enumerate(accounts)
+    ):
+        return refusal
+    for account in accounts:
+        _return_quota(state, account)
+        key = records.account_key(account)
+        state.put(key, state.get(AccountRecord, key)._replace(closed=True))
+    for host, number in closing.items():
+        _count_hosted(state, host, -number)
+    for account in accounts:
+        if ":" not in account:
+            _forget_organisation(state, account)
+    return None
+
+
+def _empty(state: State, account: str, field: str, closing: int) -> Refusal | None:
+    """A2: why an account is not empty. `closing`: how many of what it hosts closes with it."""
+    held = state.account(account).held_classes
+    if held:
+        return _not_empty(
+            field, account, f"holds entitlements of {held[0]}", "give, donate or redeem them first"
+        )
+    for unit in state.unit_codes():
+        if balance := state.balance(account, unit).balance:
+            return _not_empty(
+                field,
+                account,
+                f"has a balance of {balance} (smallest parts of {unit})",
+                "bring it to 0 first",
+            )
+    if ":" in account:
+        return None
+    hosted = state.organisation(account).hosted_accounts - closing
+    if hosted:
+        return _not_empty(field, account, f"hosts {hosted} open accounts", "close them first, or with it")
+    for unit in state.unit_codes():
+        record = state.organisation_unit(account, unit)
+        if record.dues:
+            return _not_empty(
+                field,
+                account,
+                f"has dues of {dues_total(record.dues)} (smallest parts of {unit})",
+                "wait for a settlement",
+            )
+        if record.outstanding:
+            return _not_empty(
+                field,
+                account,
+                f"has entitlements outstanding worth {record.outstanding} (smallest parts of {unit})",
+                "they must be redeemed or cancelled first",
+            )
+        if record.deposit:
+            return _not_empty(
+                field,
+                account,
+                f"has a deposit of {record.deposit} (smallest parts of {unit})",
+                "a settlement releases it",
+            )
+    return None
+
+
+def _not_empty(field: str, account: str, fact: str, remedy: str) -> Refusal:
+    return Refusal(refusals.ACCOUNT_NOT_EMPTY, field, f"{account} {fact}; {remedy}")
+
+
+def _return_quota(state: State, account: str) -> None:
+    """A2: its limits and ceilings are no longer granted; an upper limit goes with them."""
+    federation = limits.federation_of(account)
+    for unit in state.unit_codes():
+        key = records.balance_key(account, unit)
+        balance = state.get(BalanceRecord, key)
+        if balance.credit_limit or balance.has_upper_limit:
+            change_quota(state, federation, unit, -balance.credit_limit, "")
+            state.put(key, BalanceRecord())
+        if ":" not in account:
+            unit_key = records.organisation_unit_key(account, unit)
+            change_quota(state, federation, unit, -state.get(OrganisationUnitRecord, unit_key).ceiling, "")
+            state.put(unit_key, OrganisationUnitRecord())
+
+
+def _forget_organisation(state: State, organisation: str) -> None:
+    federation = limits.federation_of(organisation)
+    members = state.federation(federation)
+    remaining = tuple([name for name in members.organisations if name != organisation])
+    state.put(records.federation_key(federation), members._replace(organisations=remaining))
+    state.put(records.organisation_key(organisation), OrganisationRecord())
+
+
+# --- limits (A3) --------------------------------------------------------------------------------------------
+
+
+def _set_fields(payload: members_pb2.SetLimits) -> Refusal | None:
+    path = "set_limits.accounts"
+    return (
+        fields.count(payload.accounts, path, limits.ACCOUNTS_MAX)
+        or foremost(
+            refusal
+            for i, named in enumerate(payload.accounts)
+            for refusal in (
+                fields.account(named.account, f"{path}[{i}].account"),
+                *_limits_fields(named.limits, f"{path}[{i}]", least=1),
+            )
+        )
+        or _ascending([named.account for named in payload.accounts], path, ".account")
+    )
+
+
+def _set_parties(state: State, author: str, payload: members_pb2.SetLimits) -> Sequence[Party] | Refusal:
+    if "/" in author:
+        return Refusal(
+            refusals.NOT_PERMITTED,
+            "author",
+            f"{author} is no federation; the account's federation sets limits",
+        )
+    return _federation_or_host(
+        state, author, [named.account for named in payload.accounts], "set_limits.accounts[{}].account"
+    )
+
+
+def _set(context: Context, author: str, payload: members_pb2.SetLimits) -> Refusal | None:
+    state = context.state
+    path = "set_limits.accounts"
+    if refusal := foremost(
+        refusal
+        for i, named in enumerate(payload.accounts)
+        for refusal in (
+            open_account(state, named.account, f"{path}[{i}].account"),
+            *[
+                check_unit(state, limit.unit, f"{path}[{i}].limits[{j}].unit")
+                for j, limit in enumerate(named.limits)
+            ],
+        )
+    ):
+        return refusal
+    for i, named in enumerate(payload.accounts):
+        if refusal := _put_limits(state, named.account, named.limits, f"{path}[{i}]"):
+            return refusal
+    return None
+
+
+# --- keys (A4) ----------------------------------------------------------------------------------------------
+
+
+def _rotate_fields(payload: members_pb2.RotateKeys) -> Refusal | None:
+    return fields.account(payload.account, "rotate_keys.account") or fields.key_set(
+        payload.keys, "rotate_keys.keys"
+    )
+
+
+def _rotate_parties(state: State, author: str, payload: members_pb2.RotateKeys) -> Sequence[Party] | Refusal:
+    """The keys in force; the author is the account, or the organisation that holds it."""
+    account = payload.account
+    party = account_party(state, account, "rotate_keys.account")
+    if isinstance(party, Refusal):
+        return party
+    holder = limits.organisation_of(account) if state.account(account).keys is None else account
+    if author not in (account, holder):
+        return Refusal(
+            refusals.NOT_PERMITTED, "author", f"{author} cannot change the keys of {account}; {holder} can"
+        )
+    return [party]
+
+
+def _rotate(context: Context, author: str, payload: members_pb2.RotateKeys) -> Refusal | None:
+    state = context.state
+    if refusal := not_of_a_federation(keys_of_federations(state), payload.keys, "rotate_keys.keys"):
+        return refusal
+    key = records.account_key(payload.account)
+    state.put(key, state.get(AccountRecord, key)._replace(keys=key_set_record(payload.keys)))
+    return None
+
+
+OPEN: Final[Rule] = Rule(_open_fields, signed_by(_open_parties), _open)
+"""`open_accounts`."""
+
+CLOSE: Final[Rule] = Rule(_close_fields, signed_by(_close_parties), _close)
+"""`close_accounts`."""
+
+SET_LIMITS: Final[Rule] = Rule(_set_fields, signed_by(_set_parties), _set)
+"""`set_limits`."""
+
+ROTATE_KEYS: Final[Rule] = Rule(_rotate_fields, signed_by(_rotate_parties), _rotate)
+"""`rotate_keys`."""
