@@ -27,6 +27,7 @@ def make_certificate(name: str, valid_days: int = VALID_DAYS) -> tuple[bytes, by
     """A new self-signed certificate for the DNS name `name` and its private key, both PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    hosts = [_host(each) for each in (name, *LOOPBACK)]
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -36,7 +37,7 @@ def make_certificate(name: str, valid_days: int = VALID_DAYS) -> tuple[bytes, by
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=max(1, 1 - valid_days)))
         .not_valid_after(now + datetime.timedelta(days=valid_days))
-        .add_extension(x509.SubjectAlternativeName([_host(each) for each in (name, *LOOPBACK)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
