@@ -1,0 +1,100 @@
+"""The per-account index of postings, so that a statement never scans the chain.
+
+Decides its rows: one for each (account, book, unit, height), holding that block's lines with the balance
+after each. Spec: DESIGN 4.5; what a statement shows is decided in `node/statements.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from ledger.chain import FinalBlock
+from node.store import POSTING, Batch, Database, next_prefix
+
+_HEIGHT_BYTES: Final = 8
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+class Line(NamedTuple):
+    """One posting of an account in one book and unit."""
+
+    log_index: int
+    line: int
+    amount: int
+    balance_after: int
+    counterparty: str
+    value_date: int
+    reference: str
+
+
+class Book(NamedTuple):
+    """One book and unit in which an account has lines."""
+
+    book: int
+    unit: str
+
+
+def add(batch: Batch, block: FinalBlock) -> None:
+    """Adds a final block's postings."""
+    rows: dict[tuple[str, int, str], list[tuple[int, int, int, int, str, int, str]]] = {}
+    for entry in block.entries:
+        log_index = entry.log_index
+        for book, account, unit, amount, after, counterparty, line, value_date, reference in entry.postings:
+            item = (log_index, line, amount, after, counterparty, value_date, reference)
+            row = rows.get((account, book, unit))
+            if row is None:
+                rows[account, book, unit] = [item]
+            else:
+                row.append(item)
+    height = block.header.height.to_bytes(_HEIGHT_BYTES)
+    for (account, book, unit), lines in rows.items():
+        batch.put(_prefix(account, Book(book, unit)) + height, _encode(lines).encode())
+
+
+def books(database: Database, account: str) -> list[Book]:
+    """The books and units in which `account` has lines."""
+    found = []
+    start = _account_prefix(account)
+    stop = next_prefix(start[:-1] + b"\x00")
+    while (key := next(database.keys(start, stop), None)) is not None:
+        book = _book_of(key, account)
+        found.append(book)
+        start = next_prefix(_prefix(account, book))
+    return found
+
+
+def balance_before(database: Database, account: str, book: Book, height: int) -> int:
+    """The balance of `account` in `book` before the block of `height`."""
+    prefix = _prefix(account, book)
+    stop = prefix + height.to_bytes(_HEIGHT_BYTES)
+    for _, row in database.range(prefix, stop, reverse=True):
+        return int(json.loads(row)[-1][3])
+    return 0
+
+
+def lines(
+    database: Database, account: str, book: Book, from_height: int, until_height: int
+) -> Iterator[tuple[int, Line]]:
+    """(height, line) in one book, from a height (inclusive) until another (exclusive), in order."""
+    prefix = _prefix(account, book)
+    start = prefix + from_height.to_bytes(_HEIGHT_BYTES)
+    stop = prefix + until_height.to_bytes(_HEIGHT_BYTES)
+    for key, row in database.range(start, stop):
+        height = int.from_bytes(key[-_HEIGHT_BYTES:])
+        for item in json.loads(row):
+            yield height, Line(*item)
+
+
+def _account_prefix(account: str) -> bytes:
+    return b"%b%b\x00" % (POSTING, account.encode())
+
+
+def _prefix(account: str, book: Book) -> bytes:
+    return b"%b%b\x00%c%b\x00" % (POSTING, account.encode(), book.book, book.unit.encode())
+
+
+def _book_of(key: bytes, account: str) -> Book:
+    at = len(_account_prefix(account))
+    return Book(key[at], key[at + 1 : -_HEIGHT_BYTES - 1].decode())
