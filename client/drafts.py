@@ -101,6 +101,11 @@ def signers_of(body: transaction_pb2.Body, also: Iterable[str] = ()) -> tuple[st
     return tuple(dict.fromkeys([*names, *also]))
 
 
+def id_of(transaction: bytes) -> bytes:
+    """The id of a signed transaction. Raises google.protobuf's DecodeError on other bytes."""
+    return domains.tx_id(transaction_pb2.SignedTransaction.FromString(transaction).body)
+
+
 def sign(draft: Draft, keys: Iterable[SigningKey], genesis_hash: bytes) -> bytes:
     """The draft with a signature of each key (added to those it has) as canonical SignedTransaction bytes."""
     return with_signatures(draft, keys, genesis_hash).envelope()

@@ -18,6 +18,8 @@ from google.protobuf.message import DecodeError
 
 from ayni.v1 import genesis_pb2
 from client.errors import NotFound, UsageProblem
+from proofs.domains import genesis_hash
+from proofs.membership import membership_of
 
 FILE_VERSION = 1
 NETWORK_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -88,12 +90,10 @@ def read_genesis_file(path: Path) -> tuple[bytes, bytes]:
 
     Founders' signatures are verified.
     """
-    from proofs import domains, membership
-
     try:
         raw = path.read_bytes()
         signed = genesis_pb2.SignedGenesis.FromString(raw)
-        membership.membership_of(signed)
+        membership_of(signed)
     except OSError as error:
         raise UsageProblem(
             f"The genesis file {path} cannot be read.",
@@ -104,7 +104,7 @@ def read_genesis_file(path: Path) -> tuple[bytes, bytes]:
         raise UsageProblem(
             f"{path} is not a valid genesis.", f"{error}.", "Ask your federation for the genesis file again."
         ) from error
-    return raw, domains.genesis_hash(signed.body)
+    return raw, genesis_hash(signed.body)
 
 
 def load_networks(home: Path) -> Networks:
@@ -172,11 +172,9 @@ def sync_directory(path: Path) -> None:
 
 
 def _network(home: Path, name: str, entry: dict[str, Any]) -> Network:
-    from proofs import domains
-
     signed_genesis = (home / entry["genesis"]).read_bytes()
     pinned = bytes.fromhex(entry["genesis_hash"])
-    actual = domains.genesis_hash(genesis_pb2.SignedGenesis.FromString(signed_genesis).body)
+    actual = genesis_hash(genesis_pb2.SignedGenesis.FromString(signed_genesis).body)
     if actual != pinned:
         raise ValueError(f"the genesis of '{name}' hashes to {actual.hex()}, but {pinned.hex()} is pinned")
     nodes = tuple(

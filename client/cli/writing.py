@@ -1,0 +1,239 @@
+"""What every command that signs and sends does the same way.
+
+Decides the order: who must sign, signatures, the id is shown, the bytes are made durable in the outbox,
+then they are sent, and one of the four outcomes is shown. Never builds a transaction: the command does,
+with `writing.stamp()`.
+
+    @command.command()
+    @writing_options
+    def donate(writing: Writing, holder: str, …) -> None:
+        writing.send(transactions.donate(holder, …, writing.stamp()))
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ayni.v1 import state_pb2, transaction_pb2
+from client.cli.options import shared_options
+from client.context import Context
+from client.drafts import Draft, with_signatures
+from client.errors import NoNode, OutcomeUnknown, UsageProblem
+from client.signers import missing_error, plan
+from client.stamps import Stamp, new_stamp
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from client.outcomes import Outcome
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@dataclass
+class Writing:
+    """One command's way from a draft to its outcome."""
+
+    context: Context
+    draft_path: Path | None = None
+    """--draft: write it for others to sign, and send nothing."""
+    lifetime_ms: int = 120_000
+    wait_ms: int = 30_000
+    replaces: str = ""
+    """--replace: the id of the transaction that this one corrects; its nonce is used again."""
+    again: bool = False
+    """--again: the same content is meant a second time, though it is pending already."""
+
+    def stamp(self) -> Stamp:
+        """Nonce and expiry of the transaction to build. Raises UsageProblem, NotFound."""
+        stamp = new_stamp(self.lifetime_ms)
+        if not self.replaces:
+            return stamp
+        entry = self.context.outbox.entry(self.context.outbox.find(self.replaces))
+        if entry is None:
+            raise UsageProblem(
+                f"Transaction {self.replaces} cannot be replaced.",
+                "It was not sent from this home, so its nonce is not known here.",
+                "Correct it where it was sent from.",
+            )
+        return stamp._replace(nonce=entry.body().nonce)
+
+    def send(self, draft: Draft) -> Outcome | None:
+        """Signs, shows the id, sends, waits and shows the outcome.
+
+        Returns the final outcome, or None when the draft was only written (--draft). Raises ClientError:
+        a signature is missing, no node took it, or one of the outcomes that are not final.
+        """
+        if self.draft_path is not None:
+            self.write_draft(draft, self.draft_path)
+            return None
+        self._refuse_second_intent(draft)
+        signed, missing = self.sign(draft)
+        if missing:
+            raise missing_error(draft.tx_id.hex()[:16], missing)
+        return self.send_signed(signed)
+
+    def sign(self, draft: Draft) -> tuple[Draft, tuple[str, ...]]:
+        """Signs with the keys here that must: the draft, and who is missing. Raises ClientError."""
+        keystore = self.context.keystore
+        signing = plan(draft, self.context.genesis, self._account, keystore.public_keys().values())
+        keys = [key for one in signing.use if (key := keystore.signing_key_of(one)) is not None]
+        return with_signatures(draft, keys, self.context.network.genesis_hash), signing.missing
+
+    def write_draft(self, draft: Draft, path: Path) -> None:
+        """Signs with the keys here and writes the file for the others. Raises ClientError."""
+        from client.draftfiles import write_draft
+
+        signed, missing = self.sign(draft)
+        network = self.context.network
+        write_draft(path, signed, network.name, network.genesis_hash)
+        document = {"tx_id": draft.tx_id.hex(), "file": str(path), "missing": list(missing)}
+
+        def render(console: Console) -> None:
+            console.print(f"transaction {draft.tx_id.hex()} written to {path}; not sent")
+            console.print(f"must sign still: {', '.join(missing)}" if missing else "it is complete")
+
+        self.context.output.result("draft", document, render)
+
+    def send_signed(self, draft: Draft) -> Outcome:
+        """Sends a complete transaction and waits. Raises ClientError unless it is final."""
+        output, outbox = self.context.output, self.context.outbox
+        output.notice(f"transaction {draft.tx_id.hex()}")
+        raw = draft.envelope()
+        client = self.context.client
+        outbox.put([raw])
+        try:
+            [outcome] = client.submit([raw], wait_ms=self.wait_ms)
+        except KeyboardInterrupt:
+            raise OutcomeUnknown(
+                f"Interrupted before the outcome of transaction {draft.tx_id.hex()[:16]} was known.",
+                "A node may have taken it.",
+                f"Run `ayni tx wait {draft.tx_id.hex()[:16]}`.",
+            ) from None
+        except NoNode as error:
+            kept = "The signed bytes are kept: `ayni tx pending --resend` sends the same ones."
+            raise NoNode(error.what, error.why, f"{error.next_step} {kept}") from error
+        if outcome.definite:
+            outbox.settle(outcome.tx_id, final=outcome.kind == "final")
+        show_outcome(self.context, outcome)
+        problem = outcome.error()
+        if problem is not None:
+            raise problem
+        return outcome
+
+    def _account(self, name: str) -> state_pb2.AccountRecord:
+        return self.context.client.account(name).record
+
+    def _refuse_second_intent(self, draft: Draft) -> None:
+        """The same content pending already: the first one's bytes are sent again, not a second nonce made."""
+        if self.again or self.replaces:
+            return
+        content = content_of(draft.parsed())
+        for entry in self.context.outbox.pending():
+            if entry.tx_id != draft.tx_id and content_of(entry.body()) == content:
+                raise UsageProblem(
+                    f"The same content is pending already as transaction {entry.tx_id.hex()[:16]}.",
+                    "Its outcome is not known yet, and sending it under another id could do it twice.",
+                    "Run `ayni tx pending --resend`; if it is really meant twice, say --again.",
+                )
+
+
+def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the shared options and those of writing; the command's first argument becomes a `Writing`."""
+
+    @shared_options
+    @click.option(
+        "--draft",
+        "draft_path",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=None,
+        help="Sign with the keys here, write it to this file for others, send nothing.",
+    )
+    @click.option(
+        "--expires-in",
+        "lifetime_ms",
+        callback=_duration_ms,
+        default="2m",
+        show_default=True,
+        help="How long it stays valid: 90s, 10m, 6h, 7d (at most 7d).",
+    )
+    @click.option(
+        "--wait",
+        "wait_ms",
+        callback=_duration_ms,
+        default="30s",
+        show_default=True,
+        help="How long to wait for the outcome.",
+    )
+    @click.option(
+        "--replace",
+        "replaces",
+        default="",
+        metavar="ID",
+        help="Correct that transaction: same nonce, so at most one of both takes effect.",
+    )
+    @click.option("--again", is_flag=True, help="Mean it a second time though the same is pending.")
+    @functools.wraps(function)
+    def wrapped(
+        context: Context,
+        *args: Any,
+        draft_path: Path | None,
+        lifetime_ms: int,
+        wait_ms: int,
+        replaces: str,
+        again: bool,
+        **kwargs: Any,
+    ) -> Any:
+        return function(Writing(context, draft_path, lifetime_ms, wait_ms, replaces, again), *args, **kwargs)
+
+    return wrapped
+
+
+def show_outcome(context: Context, outcome: Outcome) -> None:
+    """Shows one outcome; one that is not final is followed by its three lines."""
+    refusal = outcome.refusal
+    document: dict[str, Any] = {"tx_id": outcome.tx_id.hex(), "outcome": str(outcome.kind)}
+    if outcome.kind == "final":
+        document |= {
+            "height": outcome.height,
+            "log_index": outcome.log_index,
+            "receipt": outcome.receipt is not None,
+        }
+    if refusal is not None:
+        document["refusal"] = {
+            "code": outcome.refusal_name,
+            "field": refusal.field,
+            "message": refusal.message,
+            "final_after_ms": refusal.final_after_ms,
+        }
+
+    def render(console: Console) -> None:
+        if outcome.kind == "final":
+            verified = "; receipt verified" if outcome.receipt is not None else ""
+            console.print(f"final in block {outcome.height}, log position {outcome.log_index}{verified}")
+
+    context.output.result("outcome", document, render)
+
+
+def content_of(body: transaction_pb2.Body) -> bytes:
+    """What a body says, without nonce and expiry: equal for the same intent."""
+    content = transaction_pb2.Body()
+    content.CopyFrom(body)
+    content.ClearField("nonce")
+    content.ClearField("expires_at_ms")
+    return content.SerializeToString(deterministic=True)
+
+
+def _duration_ms(context: click.Context, option: click.Parameter, text: str) -> int:
+    number, unit = text[:-1], text[-1:]
+    if not (number.isascii() and number.isdigit() and unit in _SECONDS):
+        raise click.BadParameter(
+            f"'{text}' is not a duration; write it like 90s, 10m, 6h or 7d.", context, option
+        )
+    return int(number) * _SECONDS[unit] * 1000

@@ -1,0 +1,100 @@
+"""Transactions as files, on their way from signer to signer.
+
+Decides the two forms: JSON, which says who must sign and can be read by a person (default), and `.ayni`,
+the bare SignedTransaction bytes. Never signs and never sends. A file names its network by genesis hash,
+so that nobody signs for another one unawares.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+from google.protobuf import json_format
+from google.protobuf.message import DecodeError
+
+from ayni.v1 import transaction_pb2
+from client.drafts import Draft, signers_of
+from client.errors import UsageProblem
+from client.networks import write_atomically
+from ledger import limits
+from proofs import domains
+
+FILE_VERSION = 1
+FILE_BYTES_MAX = 4 * limits.TRANSACTION_BYTES_MAX
+
+
+def write_draft(path: Path, draft: Draft, network: str, genesis_hash: bytes) -> None:
+    """Writes a draft; as bare bytes when the file's name ends in `.ayni`. Raises UsageProblem."""
+    if path.suffix == ".ayni":
+        content = draft.envelope()
+    else:
+        document = {
+            "ayni": FILE_VERSION,
+            "kind": "draft",
+            "network": network,
+            "genesis_hash": genesis_hash.hex(),
+            "tx_id": draft.tx_id.hex(),
+            "signers": list(draft.signers),
+            "signed_by": [public_key.hex() for public_key, _ in draft.signatures],
+            "content": json_format.MessageToDict(draft.parsed(), preserving_proto_field_name=True),
+            "transaction": base64.b64encode(draft.envelope()).decode(),
+        }
+        content = json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise UsageProblem(
+            f"{path} cannot be written.", f"{error.strerror}.", "Choose another file."
+        ) from error
+
+
+def read_draft(path: Path, genesis_hash: bytes) -> Draft:
+    """Reads either form. Raises UsageProblem: not a transaction, or one for another network.
+
+    What is signed is `transaction`; `content` is only there to be read, and must say the same.
+    """
+    try:
+        content = path.read_bytes()
+        if len(content) > FILE_BYTES_MAX:
+            raise ValueError(
+                f"it has {len(content):,} bytes, and a transaction's file at most {FILE_BYTES_MAX:,}"
+            )
+        if content.lstrip()[:1] == b"{":
+            return _from_json(content, genesis_hash)
+        return _draft(content, ())
+    except OSError as error:
+        raise UsageProblem(f"{path} cannot be read.", f"{error.strerror}.", "Check the path.") from error
+    except (ValueError, KeyError, TypeError, DecodeError) as error:
+        raise UsageProblem(
+            f"{path} is not a transaction for this network.",
+            f"{error}.",
+            "Ask whoever wrote it for the file again, and check --network.",
+        ) from error
+
+
+def _from_json(content: bytes, genesis_hash: bytes) -> Draft:
+    document = json.loads(content)
+    if document["kind"] != "draft" or document["ayni"] != FILE_VERSION:
+        raise ValueError(f"it is no draft of version {FILE_VERSION}")
+    if document["genesis_hash"] != genesis_hash.hex():
+        raise ValueError(
+            f"it is for the network {document['network']} with genesis {document['genesis_hash'][:16]}"
+        )
+    draft = _draft(base64.b64decode(document["transaction"]), document["signers"])
+    shown = json_format.MessageToDict(draft.parsed(), preserving_proto_field_name=True)
+    if document["tx_id"] != draft.tx_id.hex() or document["content"] != shown:
+        raise ValueError("what it shows is not what would be signed")
+    return draft
+
+
+def _draft(raw: bytes, signers: list[str] | tuple[str, ...]) -> Draft:
+    signed = transaction_pb2.SignedTransaction.FromString(raw)
+    body = transaction_pb2.Body.FromString(signed.body)
+    if body.WhichOneof("payload") is None:
+        raise ValueError("it holds no transaction")
+    if body.SerializeToString(deterministic=True) != signed.body:
+        raise ValueError("its bytes are not canonical, and would be refused")
+    signatures = tuple(sorted((one.public_key, one.signature) for one in signed.signatures))
+    return Draft(signed.body, domains.tx_id(signed.body), signers_of(body, signers), signatures)

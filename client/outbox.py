@@ -1,0 +1,161 @@
+"""Signed bytes that were or will be sent: synced to disk before sending, kept until a definite outcome.
+
+Decides what is still pending, so that a crash at any instant never leads to a second nonce for the same
+intent: after it, the same bytes are sent again. Never sends. One directory per network (its genesis hash):
+
+    pending/TX_ID.ayni      SignedTransaction bytes, waiting for a definite outcome
+    done/TX_ID.ayni         what became final, the latest ones, so that an id's beginning names it
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+
+from ayni.v1 import transaction_pb2
+from client.drafts import id_of
+from client.errors import ClientError, KeyProblem, NotFound, UsageProblem
+from client.networks import sync_directory
+
+DONE_MAX = 2_000
+PREFIX_CHARACTERS_MIN = 4
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One signed transaction of this home."""
+
+    tx_id: bytes
+    path: Path
+    pending: bool
+
+    def transaction(self) -> bytes:
+        """The SignedTransaction bytes. Raises KeyProblem when the file does not hold what it is named for."""
+        raw = self.path.read_bytes()
+        try:
+            intact = id_of(raw) == self.tx_id
+        except DecodeError:
+            intact = False
+        if not intact:
+            raise KeyProblem(
+                f"The outbox file {self.path} is damaged.",
+                "Its bytes are not those of the transaction it is named for.",
+                f"Ask what became of it: `ayni tx wait {self.tx_id.hex()}`; then remove the file.",
+            )
+        return raw
+
+    def body(self) -> transaction_pb2.Body:
+        """What the transaction says."""
+        signed = transaction_pb2.SignedTransaction.FromString(self.transaction())
+        return transaction_pb2.Body.FromString(signed.body)
+
+
+class Outbox:
+    """The outbox of one network."""
+
+    def __init__(self, directory: Path) -> None:
+        self._pending = directory / "pending"
+        self._done = directory / "done"
+
+    def put(self, transactions: Iterable[bytes]) -> list[Entry]:
+        """Makes signed bytes durable before they are sent: each file synced, then the directory."""
+        self._pending.mkdir(parents=True, exist_ok=True)
+        entries = []
+        try:
+            for raw in transactions:
+                tx_id = id_of(raw)
+                path = self._pending / f"{tx_id.hex()}.ayni"
+                temporary = path.with_suffix(".part")
+                handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(raw)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(path)
+                entries.append(Entry(tx_id, path, pending=True))
+            sync_directory(self._pending)
+            sync_directory(self._pending.parent)
+        except OSError as error:
+            raise UsageProblem(
+                f"The outbox {self._pending} cannot be written.",
+                f"{error.strerror}; nothing was sent.",
+                "Make room or give yourself permission, and run the command again.",
+            ) from error
+        return entries
+
+    def settle(self, tx_id: bytes, *, final: bool) -> None:
+        """Takes out an entry whose outcome is definite; what is final is remembered for its id."""
+        path = self._pending / f"{tx_id.hex()}.ayni"
+        if final and path.exists():
+            self._done.mkdir(parents=True, exist_ok=True)
+            path.replace(self._done / path.name)
+            self._trim()
+        else:
+            path.unlink(missing_ok=True)
+
+    def pending(self) -> list[Entry]:
+        """What has no definite outcome yet, oldest first."""
+        return self._entries(self._pending, pending=True)
+
+    def find(self, text: str) -> bytes:
+        """The id that `text` names: 64 hex digits, or the beginning of one known here.
+
+        Raises UsageProblem, NotFound.
+        """
+        wanted = text.strip().lower()
+        if not wanted or wanted.strip("0123456789abcdef") or len(wanted) > 64:
+            raise UsageProblem(
+                f"'{text}' is not a transaction id.",
+                "An id is up to 64 hex digits.",
+                "Copy it as it was printed.",
+            )
+        if len(wanted) == 64:
+            return bytes.fromhex(wanted)
+        if len(wanted) < PREFIX_CHARACTERS_MIN:
+            raise UsageProblem(
+                f"'{text}' is too short for a transaction id.",
+                f"At least {PREFIX_CHARACTERS_MIN} digits are needed.",
+                "Give more of it.",
+            )
+        known = [*self.pending(), *self._entries(self._done, pending=False)]
+        found = sorted({entry.tx_id for entry in known if entry.tx_id.hex().startswith(wanted)})
+        if len(found) == 1:
+            return found[0]
+        raise self._not_one(text, found)
+
+    def entry(self, tx_id: bytes) -> Entry | None:
+        """The entry of an id, when this home sent it."""
+        for directory, pending in ((self._pending, True), (self._done, False)):
+            path = directory / f"{tx_id.hex()}.ayni"
+            if path.exists():
+                return Entry(tx_id, path, pending)
+        return None
+
+    @staticmethod
+    def _entries(directory: Path, *, pending: bool) -> list[Entry]:
+        if not directory.is_dir():
+            return []
+        files = [(path.stat().st_mtime_ns, path) for path in directory.glob("*.ayni")]
+        return [Entry(bytes.fromhex(path.stem), path, pending) for _, path in sorted(files)]
+
+    @staticmethod
+    def _not_one(text: str, found: list[bytes]) -> ClientError:
+        if found:
+            return UsageProblem(
+                f"'{text}' begins {len(found)} transaction ids.",
+                f"They are {', '.join(tx_id.hex()[:24] for tx_id in found[:5])}.",
+                "Give more digits.",
+            )
+        return NotFound(
+            f"No transaction beginning with '{text}' is known here.",
+            "Only transactions sent from this home can be named by their beginning.",
+            "Give all 64 digits.",
+        )
+
+    def _trim(self) -> None:
+        for entry in self._entries(self._done, pending=False)[:-DONE_MAX]:
+            entry.path.unlink(missing_ok=True)

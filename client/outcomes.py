@@ -1,0 +1,179 @@
+"""The four outcomes of a transaction, as the client shows them.
+
+Decides what is a definite outcome, what each outcome says in three lines, and that a final one is
+believed only with a receipt that verifies. Never asks a node. Spec: docs/protocol.md (T), DESIGN 4.1:
+final (with receipt), refused now, expired, unknown and safe to resubmit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ayni.v1 import ledger_service_pb2, receipt_pb2, result_pb2
+from client.errors import ClientError, ExitCode, Expired, OutcomeUnknown, Refused, VerificationFailed
+from client.output import time_text
+from proofs.receipts import ReceiptInvalid, verify_receipt
+
+
+class Kind(StrEnum):
+    """The four."""
+
+    FINAL = "final"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one transaction."""
+
+    tx_id: bytes
+    """32 bytes; empty when the node could not read the bytes."""
+    kind: Kind
+    height: int = 0
+    """Final: of the including block."""
+    log_index: int = 0
+    """Final: the position in the log, from 0."""
+    result: result_pb2.Result | None = None
+    """Final: what the rules found out."""
+    receipt: receipt_pb2.Receipt | None = None
+    """Final, when wanted: verified."""
+    refusal: result_pb2.Refusal | None = None
+    retry_after_ms: int = 0
+    """Unknown: when it makes sense to send the same bytes again."""
+
+    @property
+    def definite(self) -> bool:
+        """Whether these bytes can have no other outcome any more.
+
+        Bytes refused for what the ledger holds now (a balance) stay valid until they expire.
+        """
+        match self.kind:
+            case Kind.FINAL | Kind.EXPIRED:
+                return True
+            case Kind.REFUSED:
+                return self.refusal is not None and self.refusal.final_after_ms == 0
+            case Kind.UNKNOWN:
+                return False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the shell is told."""
+        return _EXIT_CODES[self.kind]
+
+    @property
+    def refusal_name(self) -> str:
+        """The refusal's code in words: "LIMIT_EXCEEDED"; empty when it was not refused."""
+        if self.refusal is None:
+            return ""
+        return refusal_name(self.refusal)
+
+    def error(self) -> ClientError | None:
+        """What to tell when it is not final: None when it is."""
+        name = short_id(self.tx_id)
+        match self.kind:
+            case Kind.FINAL:
+                return None
+            case Kind.REFUSED:
+                return _refused(name, self.refusal or result_pb2.Refusal())
+            case Kind.EXPIRED:
+                return Expired(
+                    f"Transaction {name} has expired.",
+                    "A final block is past its time, and the log does not hold it: it never took effect.",
+                    "Send it anew if it is still meant.",
+                )
+            case Kind.UNKNOWN:
+                return OutcomeUnknown(
+                    f"The outcome of transaction {name} is not known yet.",
+                    "A node took it, but no final block held it in the time given.",
+                    f"Run `ayni tx wait {name}`; `ayni tx pending --resend` sends the same bytes, safely.",
+                )
+
+
+_EXIT_CODES = {
+    Kind.FINAL: ExitCode.DONE,
+    Kind.REFUSED: ExitCode.REFUSED,
+    Kind.EXPIRED: ExitCode.EXPIRED,
+    Kind.UNKNOWN: ExitCode.UNKNOWN,
+}
+_KINDS = {
+    ledger_service_pb2.OUTCOME_KIND_FINAL: Kind.FINAL,
+    ledger_service_pb2.OUTCOME_KIND_REFUSED: Kind.REFUSED,
+    ledger_service_pb2.OUTCOME_KIND_EXPIRED: Kind.EXPIRED,
+}
+
+
+def refusal_name(refusal: result_pb2.Refusal) -> str:
+    """A refusal's code in words: "LIMIT_EXCEEDED"; a code this version does not know as its number."""
+    try:
+        return str(result_pb2.RefusalCode.Name(refusal.code)).removeprefix("REFUSAL_CODE_")
+    except ValueError:
+        return f"code {refusal.code}"
+
+
+def short_id(tx_id: bytes) -> str:
+    """A transaction id as it is shown: 16 hex digits are enough to name it in this home."""
+    return tx_id.hex()[:16] if tx_id else "(unreadable)"
+
+
+def outcome_of(
+    message: ledger_service_pb2.Outcome,
+    genesis_hash: bytes,
+    *,
+    tx_id: bytes = b"",
+    receipt_wanted: bool = False,
+) -> Outcome:
+    """What a node says, with its receipt verified.
+
+    `tx_id`: what was asked about, when known. Raises VerificationFailed when the node's receipt is
+    missing though wanted, does not verify, or is of another transaction.
+    """
+    kind = _KINDS.get(message.kind, Kind.UNKNOWN)
+    if tx_id and message.tx_id and message.tx_id != tx_id:
+        raise VerificationFailed(
+            f"The node answered about transaction {short_id(message.tx_id)}.",
+            f"It was asked about {short_id(tx_id)}.",
+            "Ask another node with --node.",
+        )
+    tx_id = tx_id or message.tx_id
+    if kind is not Kind.FINAL:
+        refusal = message.refusal if message.HasField("refusal") else None
+        return Outcome(tx_id, kind, refusal=refusal, retry_after_ms=message.retry_after_ms)
+    receipt = message.receipt if message.HasField("receipt") else None
+    if receipt is not None or receipt_wanted:
+        check_receipt(receipt or receipt_pb2.Receipt(), genesis_hash, tx_id)
+    result = result_pb2.Result.FromString(message.result)
+    return Outcome(tx_id, kind, message.height, message.log_index, result, receipt)
+
+
+def check_receipt(receipt: receipt_pb2.Receipt, genesis_hash: bytes, tx_id: bytes) -> None:
+    """Checks that a receipt verifies and is of this transaction. Raises VerificationFailed."""
+    try:
+        verified = verify_receipt(receipt, genesis_hash)
+        if tx_id and verified.tx_id != tx_id:
+            raise ReceiptInvalid(f"transaction: it is {short_id(verified.tx_id)}")
+    except ReceiptInvalid as error:
+        raise VerificationFailed(
+            f"The receipt of transaction {short_id(tx_id)} does not verify.",
+            f"{error}.",
+            "Do not take it as final; ask another node with --node.",
+        ) from error
+
+
+def _refused(name: str, refusal: result_pb2.Refusal) -> Refused:
+    where = f" at {refusal.field}" if refusal.field else ""
+    if refusal.final_after_ms:
+        until = time_text(refusal.final_after_ms)
+        next_step = (
+            f"The same bytes may still be accepted until {until}: `ayni tx pending --resend` sends them "
+            f"again, `--replace {name}` corrects them."
+        )
+    else:
+        next_step = "These bytes will never be accepted: correct what is at fault and send it anew."
+    return Refused(
+        f"Transaction {name} is refused: {refusal_name(refusal)}{where}.",
+        refusal.message or "The node gave no reason.",
+        next_step,
+    )
