@@ -1,0 +1,64 @@
+"""Lots: what a holder holds of one issue, and the order in which they are used (E3).
+
+Pure functions over lists of `Lot`; which holder, class or book they belong to is decided in `holdings.py`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+
+from ayni.v1 import result_pb2
+from ledger.records import Lot
+
+
+def order_of_use(lot: Lot) -> tuple[int, int, int, str, bool]:
+    """E3: ascending (value_date, origin, origin_line, issuer); the last is for what the pool holds."""
+    return lot.value_date, lot.origin, lot.origin_line, lot.issuer, lot.issuer_only
+
+
+def is_expired(lot: Lot, today: int) -> bool:
+    """E3: its last day is before today; it is used for nothing."""
+    return 0 < lot.expires_on < today
+
+
+def held_value(lots: Iterable[Lot]) -> int:
+    """The value of all lots."""
+    return sum([lot.amount for lot in lots])
+
+
+def lots_to_restore(
+    lots_used: Sequence[result_pb2.LotUse], line: int, reversed_before: int, amount: int
+) -> list[Lot]:
+    """R5: of the lots that `line` of a redemption used, what taking back `amount` restores, latest first.
+
+    `reversed_before` is what was taken back of the line already. Less comes out when less was used.
+    """
+    restored: list[Lot] = []
+    skip, missing = reversed_before, amount
+    for use in reversed([use for use in lots_used if use.line == line]):
+        skipped = min(skip, use.amount_minor)
+        skip -= skipped
+        part = min(use.amount_minor - skipped, missing)
+        if not part:
+            continue
+        missing -= part
+        restored.append(lot_used(use, part))
+    return restored
+
+
+def lot_used(use: result_pb2.LotUse, amount: int) -> Lot:
+    """The lot that a result names, with another amount."""
+    return Lot(
+        use.issuer, amount, use.origin, use.origin_line, use.value_date, use.expires_on, use.issuer_only
+    )
+
+
+def insert_lot(lots: list[Lot], lot: Lot) -> None:
+    """Puts a lot in order of use, merging it with the equal one if there is one."""
+    key = order_of_use(lot)
+    index = bisect_left(lots, key, key=order_of_use)
+    if index < len(lots) and order_of_use(lots[index]) == key:
+        lots[index] = lots[index]._replace(amount=lots[index].amount + lot.amount)
+    else:
+        lots.insert(index, lot)
