@@ -181,10 +181,11 @@ def _network(run: Run, console: Console) -> None:
     for code in (CREDIT, HOURS):
         unit, last = run.units[code], last_of(run.settlements, code)
         common = last.pool_balance_minor - last.deposits_minor
+        covered = ratio(common, last.outstanding_minor) or "-"
+        liquid = ratio(last.pool_balance_minor, last.dues_minor) or "nothing due"
         console.print(
-            f"  coverage in {code}: {ratio(common, last.outstanding_minor) or '-'}"
-            f" ({amount_text(common, unit)} of common capital over {amount_text(last.outstanding_minor, unit)}"
-            f" outstanding); liquid over dues: {ratio(last.pool_balance_minor, last.dues_minor) or 'nothing due'}"
+            f"  coverage in {code}: {covered} ({amount_text(common, unit)} of common capital over"
+            f" {amount_text(last.outstanding_minor, unit)} outstanding); liquid over dues: {liquid}"
         )
     if run.absence:
         absence = run.absence
