@@ -105,11 +105,48 @@ def test_every_transaction_type_has_a_case_file(payload: str) -> None:
     assert cases, f"{payload} has no case file in tests/ledger/cases/ (named {payload}*)"
 
 
+def builders() -> dict[str, str]:
+    """Payload to the function of client/transactions.py that builds it."""
+    from ayni.v1 import transaction_pb2
+
+    fields = transaction_pb2.Body.DESCRIPTOR.oneofs_by_name["payload"].fields
+    payload_of = {field.message_type.name: field.name for field in fields if field.message_type}
+    found = {}
+    tree = ast.parse((ROOT / "client" / "transactions.py").read_text())
+    for function in tree.body:
+        if isinstance(function, ast.FunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                    payload = payload_of.get(node.func.attr)
+                    if payload:
+                        found[payload] = function.name
+    return found
+
+
+def built_by_commands() -> set[str]:
+    """Names of the builders that the command modules call."""
+    called = set()
+    for path in python_files("client/cli"):
+        imports = {
+            alias.asname or alias.name
+            for node in nodes(path)
+            if isinstance(node, ast.ImportFrom) and node.module == "client.transactions"
+            for alias in node.names
+        }
+        for node in nodes(path):
+            match node:
+                case ast.Call(func=ast.Name(id=name)) if name in imports:
+                    called.add(name)
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="transactions"), attr=name)):
+                    called.add(name)
+    return called
+
+
 @pytest.mark.parametrize("payload", payloads())
 def test_every_transaction_type_has_a_command(payload: str) -> None:
-    from client.cli import commands_writing
-
-    assert commands_writing(payload), f"no `ayni` command writes {payload}"
+    builder = builders().get(payload)
+    assert builder, f"{payload} has no builder in client/transactions.py"
+    assert builder in built_by_commands(), f"no command in client/cli/ calls transactions.{builder}"
 
 
 # --- style ----------------------------------------------------------------------------------------------
