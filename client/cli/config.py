@@ -1,0 +1,66 @@
+"""`ayni config`: what a node's configuration may say, and what is wrong with one.
+
+Decides how problems are shown; `config/` decides what is one. Changes nothing and connects to nobody.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from client.errors import ExitCode, UsageProblem
+from client.output import Output
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@click.group("config")
+def command() -> None:
+    """Check a node's configuration."""
+
+
+@command.command("check")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--running", is_flag=True, help="The node is running: do not check that its ports are free.")
+@click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout.")
+def check_command(file: Path, running: bool, as_json: bool) -> int:
+    """Lists everything that is wrong with FILE, and what to do about it.
+
+    Environment variables AYNI_SECTION_KEY override the file here as they do for the node. Exits with 2
+    when the node would not start.
+    """
+    from config import ConfigError, check, load
+
+    try:
+        problems = check(load(file), ports=not running)
+    except ConfigError as error:
+        raise UsageProblem(
+            "The configuration cannot be read.", str(error), "Correct it and check again."
+        ) from error
+    fatal = sum(problem.fatal for problem in problems)
+
+    def render(console: Console) -> None:
+        for problem in problems:
+            console.print(f"{'error' if problem.fatal else 'warning'}: {problem}")
+        console.print("the node would not start" if fatal else f"{file}: the node can start")
+
+    document = {
+        "file": str(file),
+        "ok": not fatal,
+        "problems": [
+            {"key": problem.key, "message": problem.message, "fatal": problem.fatal} for problem in problems
+        ],
+    }
+    Output(as_json).result("config_check", document, render)
+    return ExitCode.USAGE if fatal else ExitCode.DONE
+
+
+@command.command("reference")
+def reference_command() -> None:
+    """Prints every key with its meaning and default."""
+    from config import reference
+
+    click.echo(reference())

@@ -1,0 +1,314 @@
+"""`ayni node`: set up, run and look after one node.
+
+Decides how a node's state is asked for and shown. A node is started as a process (`python -m node`);
+nothing of `node/` is imported, and its database is never opened here.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from client.errors import ClientError, ExitCode, NoNode, UsageProblem
+from client.output import Output
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ayni.v1 import admin_service_pb2
+    from config import NodeConfig, PeerSection
+
+CALL_SECONDS_MAX = 5.0
+
+
+@click.group("node")
+def command() -> None:
+    """Set up, run and look after a node."""
+
+
+config_option = click.option(
+    "-c",
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("node.toml"),
+    show_default=True,
+    help="The node's configuration.",
+)
+
+
+@command.command("init")
+@click.option("--federation", required=True, help="The federation whose node this is.")
+@click.option(
+    "-o",
+    "--output",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Directory for the files. Default: this one.",
+)
+@click.option(
+    "--genesis",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="The signed genesis; without it, put genesis.bin into the directory later.",
+)
+@click.option(
+    "--peer",
+    "peers",
+    multiple=True,
+    metavar="FEDERATION,HOST:PORT,CERTIFICATE",
+    help="Another validator: where it listens for peers, and its certificate; repeatable.",
+)
+@click.option("--client", default="0.0.0.0:7410", show_default=True, help="Where clients connect.")
+@click.option("--peer-listen", default="0.0.0.0:7411", show_default=True, help="Where validators connect.")
+@click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout.")
+def init_command(
+    federation: str,
+    directory: Path,
+    genesis: Path | None,
+    peers: tuple[str, ...],
+    client: str,
+    peer_listen: str,
+    as_json: bool,
+) -> None:
+    """Makes a node's keys, certificate and configuration, and says what to give to the others.
+
+    Existing keys are kept: run it again with the genesis and the peers once they are known.
+    """
+    from config import ListenSection, NodeConfig, NodeSection, TlsSection, write_toml
+    from config.certificates import write_certificate
+
+    directory = directory.absolute()
+    directory.mkdir(parents=True, exist_ok=True)
+    public = {use: _key(directory / f"{use}.key") for use in ("consensus", "service")}
+    certificate = directory / "node.crt"
+    if not certificate.exists():
+        write_certificate(federation, certificate, directory / "node.tls.key")
+    if genesis is not None and genesis.absolute() != directory / "genesis.bin":
+        shutil.copyfile(genesis, directory / "genesis.bin")
+    config = NodeConfig(
+        NodeSection(
+            directory / "data",
+            directory / "genesis.bin",
+            directory / "consensus.key",
+            directory / "service.key",
+        ),
+        ListenSection(client=client, peer=peer_listen),
+        TlsSection(certificate, directory / "node.tls.key"),
+        tuple(_peer(text) for text in peers),
+    )
+    write_toml(config, directory / "node.toml")
+    document = {
+        "federation": federation,
+        "config": str(directory / "node.toml"),
+        "certificate": str(certificate),
+        "consensus_key": public["consensus"].hex(),
+        "service_key": public["service"].hex(),
+    }
+
+    def render(console: Console) -> None:
+        console.print(f"wrote {directory}/node.toml, consensus.key, service.key, node.crt, node.tls.key")
+        console.print("for the genesis, give the other founders these public keys:")
+        console.print(f"  consensus {public['consensus'].hex()}")
+        console.print(f"  service   {public['service'].hex()}")
+        console.print(f"and give every other node's keeper {certificate} and your address for peers")
+        console.print(f"then: ayni config check {directory}/node.toml")
+
+    Output(as_json).result("node_init", document, render)
+
+
+@command.command("start")
+@config_option
+def start_command(config_file: Path) -> NoReturn:
+    """Runs the node in the foreground; Ctrl-C or SIGTERM stops it in good order."""
+    _load(config_file)
+    _become_node("--config", str(config_file))
+
+
+@command.command("doctor")
+@config_option
+def doctor_command(config_file: Path) -> NoReturn:
+    """Scans the whole database of a stopped node: every block, certificate, root and record."""
+    _load(config_file)
+    _become_node("doctor", "--config", str(config_file))
+
+
+@command.command("status")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout.")
+def status_command(config_file: Path, as_json: bool) -> None:
+    """What the running node says about itself, and what is wrong, in words."""
+    answer = _admin_status(_load(config_file))
+    Output(as_json).result("node_status", _status_document(answer), lambda console: _show(answer, console))
+
+
+@command.command("health")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout.")
+def health_command(config_file: Path, as_json: bool) -> int:
+    """Whether the node serves clients now: exit 0 when it does, 5 when not. For monitoring."""
+    import grpc
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    from config.certificates import pinned_name
+
+    config = _load(config_file)
+    pem = config.tls.certificate.read_bytes()
+    options = [("grpc.ssl_target_name_override", pinned_name(pem))]
+    state = "UNREACHABLE"
+    with grpc.secure_channel(
+        _reachable(config.listen.client), grpc.ssl_channel_credentials(pem), options
+    ) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(), timeout=CALL_SECONDS_MAX
+            )
+            state = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                state = error.code().name
+    healthy = state == "SERVING"
+    Output(as_json).result(
+        "node_health", {"healthy": healthy, "state": state}, lambda console: console.print(state.lower())
+    )
+    return ExitCode.DONE if healthy else ExitCode.NO_NODE
+
+
+def _load(config_file: Path) -> NodeConfig:
+    from config import ConfigError, load
+
+    try:
+        return load(config_file)
+    except ConfigError as error:
+        raise UsageProblem(
+            "The node's configuration cannot be read.", str(error), "Correct it, or name it with --config."
+        ) from error
+
+
+def _become_node(*arguments: str) -> NoReturn:
+    """Replaces this process by the node's, so that signals and the exit code are its own."""
+    import client
+
+    tree = str(Path(client.__file__).resolve().parent.parent)
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [tree, environment.get("PYTHONPATH")]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(sys.executable, [sys.executable, "-m", "node", *arguments], environment)
+
+
+def _key(path: Path) -> bytes:
+    """The public key of a key file, made when it is absent. Raises UsageProblem."""
+    from config import ConfigError, read_key_file, write_key_file
+    from proofs.signing import SigningKey
+
+    try:
+        if not path.exists():
+            write_key_file(path, secrets.token_bytes(32))
+        return SigningKey(read_key_file(path)).public_key
+    except ConfigError as error:
+        raise UsageProblem("A key file cannot be used.", str(error), "Correct that and run it again.") from error
+
+
+def _peer(text: str) -> PeerSection:
+    """FEDERATION,HOST:PORT,CERTIFICATE as a peer. Raises UsageProblem."""
+    from config import ConfigError, PeerSection, split_address
+
+    parts = text.split(",")
+    try:
+        if len(parts) != 3 or not all(parts):
+            raise ConfigError("it has not three parts")
+        split_address(parts[1], "its address")
+    except ConfigError as error:
+        raise UsageProblem(
+            f"'{text}' does not name a peer.",
+            f"{error}.",
+            "Write FEDERATION,HOST:PORT,CERTIFICATE: lombardia,node.lombardia.example:7411,lombardia.crt",
+        ) from error
+    return PeerSection(parts[0], parts[1], Path(parts[2]).absolute())
+
+
+def _reachable(address: str) -> str:
+    """Where to reach, on this machine, what listens there."""
+    host, _, port = address.rpartition(":")
+    return f"127.0.0.1:{port}" if host in ("0.0.0.0", "[::]") else address
+
+
+def _admin_status(config: NodeConfig) -> admin_service_pb2.GetNodeStatusResponse:
+    import grpc
+
+    from ayni.v1 import admin_service_pb2, admin_service_pb2_grpc
+
+    with grpc.insecure_channel(config.listen.admin) as channel:
+        stub = admin_service_pb2_grpc.AdminServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+        try:
+            answer: admin_service_pb2.GetNodeStatusResponse = stub.GetNodeStatus(
+                admin_service_pb2.GetNodeStatusRequest(), timeout=CALL_SECONDS_MAX
+            )
+            return answer
+        except grpc.RpcError as error:
+            raise _no_answer(config, error) from error
+
+
+def _no_answer(config: NodeConfig, error: Any) -> ClientError:
+    return NoNode(
+        f"The node does not answer at {config.listen.admin}.",
+        f"{error.code().name}: {error.details() or 'no reason given'}",
+        f"Is it running? Start it with `ayni node start --config {config.source}`.",
+    )
+
+
+def _status_document(answer: admin_service_pb2.GetNodeStatusResponse) -> dict[str, Any]:
+    status = answer.status
+    return {
+        "federation": status.federation,
+        "version": status.version,
+        "height": status.at.height,
+        "state_root": status.at.state_root.hex(),
+        "view": status.view,
+        "log_size": status.log_size,
+        "catching_up": status.catching_up,
+        "voting_locked": status.voting_locked,
+        "mempool_transactions": status.mempool_transactions,
+        "peers": [
+            {
+                "federation": peer.federation,
+                "connected": peer.connected,
+                "height": peer.height,
+                "view": peer.view,
+            }
+            for peer in status.peers
+        ],
+        "uptime_ms": answer.uptime_ms,
+        "data_dir": answer.data_dir,
+        "database_bytes": answer.database_bytes,
+        "memory_bytes": answer.memory_bytes,
+        "warnings": list(answer.warnings),
+    }
+
+
+def _show(answer: admin_service_pb2.GetNodeStatusResponse, console: Console) -> None:
+    status = answer.status
+    state = "catching up" if status.catching_up else "in step"
+    console.print(f"{status.federation}: {state}, height {status.at.height:,}, view {status.view:,}")
+    console.print(
+        f"  {status.log_size:,} transactions in the log, {status.mempool_transactions:,} waiting; up for"
+        f" {answer.uptime_ms // 1000:,} s"
+    )
+    console.print(
+        f"  database {answer.database_bytes / 2**20:,.1f} MiB in {answer.data_dir}; memory"
+        f" {answer.memory_bytes / 2**20:,.1f} MiB"
+    )
+    for peer in status.peers:
+        connected = f"connected, height {peer.height:,}" if peer.connected else "NOT CONNECTED"
+        console.print(f"  {peer.federation}: {connected}")
+    if status.voting_locked:
+        console.print("  VOTING IS LOCKED: votes of this node are missing from its disk (an old copy?)")
+    for warning in answer.warnings:
+        console.print(f"  warning: {warning}")

@@ -1,0 +1,117 @@
+"""`ayni testnet`: a whole network on one machine, for development.
+
+Decides how a test network is asked for and shown; `client.testnet` makes and runs it. Never imports `node`.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from client.output import Output
+from client.testnet.founding import VALIDATORS_MAX, Founding, federation_names
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from client.testnet import Testnet
+
+
+@click.group("testnet")
+def command() -> None:
+    """Create and start a network on this machine, for development."""
+
+
+@command.command("create")
+@click.option(
+    "-v",
+    "--validators",
+    type=click.IntRange(1, VALIDATORS_MAX),
+    default=4,
+    show_default=True,
+    help="Federations, one node each.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Directory for the files; absent or empty.",
+)
+@click.option("--name", default="testnet", show_default=True, help="Name of the network.")
+@click.option("--base-port", type=click.IntRange(0, 65_000), default=0, help="First port; 0: free ones.")
+@click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout.")
+def create_command(validators: int, directory: Path, name: str, base_port: int, as_json: bool) -> None:
+    """Writes genesis, keys, certificates and configurations of a new network.
+
+    The first federations are called emilia, lombardia, piemonte, toscana, umbria and veneto.
+    """
+    from client.testnet import create
+
+    federations = federation_names(validators)
+    testnet = create(directory, Founding(name, federations), base_port=base_port)
+    _show(Output(as_json), testnet)
+
+
+@command.command("start")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("--only", multiple=True, metavar="FEDERATION", help="Start only this node; repeatable.")
+def start_command(directory: Path, only: tuple[str, ...]) -> None:
+    """Runs the nodes of DIR until Ctrl-C, then stops them in good order."""
+    from client.errors import NotFound
+    from client.testnet import open_testnet
+
+    testnet = open_testnet(directory)
+    names = [node.federation for node in testnet.nodes]
+    for name in only:
+        if name not in names:
+            raise NotFound(
+                f"There is no federation '{name}' in {directory}.",
+                f"There are {', '.join(names)}.",
+                "Name one of these.",
+            )
+    chosen = [index for index, name in enumerate(names) if not only or name in only]
+    stop = threading.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: stop.set())
+    output = Output(False)
+    with testnet:
+        output.notice(f"Starting {len(chosen)} of {len(names)} nodes …")
+        testnet.start(*chosen)
+        _show(output, testnet)
+        output.notice("The nodes run. Ctrl-C stops them.")
+        while not stop.wait(0.5):
+            for index in chosen:
+                testnet.nodes[index].process.require_running()
+        output.notice("Stopping …")
+
+
+def _show(output: Output, testnet: Testnet) -> None:
+    document: dict[str, Any] = {
+        "network": testnet.genesis.network,
+        "genesis": testnet.genesis_hash.hex(),
+        "directory": str(testnet.directory),
+        "home": str(testnet.home),
+        "nodes": [
+            {"federation": node.federation, "address": node.address, "config": str(node.config.source)}
+            for node in testnet.nodes
+        ],
+    }
+
+    def render(console: Console) -> None:
+        console.print(f"network {testnet.genesis.network}, genesis {testnet.genesis_hash.hex()}")
+        for node in testnet.nodes:
+            console.print(f"  {node.federation}: clients at {node.address}, log in {node.process.log}")
+        console.print("to talk to it:")
+        console.print(f"  export AYNI_HOME={testnet.home}")
+        console.print("  ayni member list")
+        console.print(f"a federation's decision key: {testnet.directory}/keys/{testnet.nodes[0].federation}/")
+
+    output.result("testnet", document, render)
+
+
