@@ -83,7 +83,8 @@ def _parties(state: State, author: str, reversal: credit_pb2.Reversal) -> Sequen
         return Refusal(
             refusals.NOT_PERMITTED,
             "author",
-            f"{author} loses nothing by this reversal; its author is one who does: {', '.join(list(losers)[:3])}",
+            f"{author} loses nothing by this reversal; let one who does author it: "
+            f"{', '.join(list(losers)[:3])}",
         )
     return account_parties(state, losers.items())
 
@@ -113,8 +114,8 @@ def _execute(context: Context, author: str, reversal: credit_pb2.Reversal) -> Re
             return Refusal(
                 refusals.REVERSAL_BEYOND_ORIGINAL,
                 f"reversal.lines[{i}].amount_minor",
-                f"line {entry.line} moved {moved}, {before.amount} of it was taken back before, and this would take"
-                f" back {entry.amount_minor}; at most {moved - before.amount} can be",
+                f"line {entry.line} moved {moved}, {before.amount} of it was taken back before, and this"
+                f" would take back {entry.amount_minor}; at most {moved - before.amount} can be",
             )
         after = taken.take_back(context, original, line, before)
         if isinstance(after, Refusal):
