@@ -213,7 +213,9 @@ def _key(path: Path) -> bytes:
             write_key_file(path, secrets.token_bytes(32))
         return SigningKey(read_key_file(path)).public_key
     except ConfigError as error:
-        raise UsageProblem("A key file cannot be used.", str(error), "Correct that and run it again.") from error
+        raise UsageProblem(
+            "A key file cannot be used.", str(error), "Correct that and run it again."
+        ) from error
 
 
 def _peer(text: str) -> PeerSection:
