@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
-from itertools import islice
 
 from config import MempoolSection
 from ledger.limits import organisation_of
@@ -61,6 +60,7 @@ class Mempool:
         self._by_organisation: dict[str, int] = {}
         self._parsed: OrderedDict[bytes, ParsedTransaction] = OrderedDict()
         self._parsed_bytes = 0
+        self._fresh: list[bytes] = []
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -99,27 +99,26 @@ class Mempool:
         self._by_organisation[entry.organisation] = waiting + 1
         self._entries[tx.tx_id] = entry
         self._bytes += len(tx.raw)
+        self._fresh.append(tx.tx_id)
         return Taken.NEW
 
     def get(self, tx_id: bytes) -> Entry | None:
         """The entry that waits under `tx_id`."""
         return self._entries.get(tx_id)
 
+    def tx_ids(self) -> list[bytes]:
+        """Ids of everything that waits, oldest first."""
+        return list(self._entries)
+
+    def take_fresh(self) -> list[bytes]:
+        """Ids of what was added since this was last asked; some may be gone again."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
     def candidates(self) -> Iterator[ParsedTransaction]:
         """Everything that waits, oldest first."""
         for entry in self._entries.values():
             yield entry.tx
-
-    def oldest_local(self, added_before_ms: int, count_max: int) -> list[Entry]:
-        """At most `count_max` of this node's clients' oldest, added before a time."""
-        found: list[Entry] = []
-        # Newer entries follow older ones, and the front is where what cannot be included gathers.
-        for entry in islice(self._entries.values(), 4 * count_max):
-            if entry.added_ms >= added_before_ms or len(found) >= count_max:
-                break
-            if entry.is_local:
-                found.append(entry)
-        return found
 
     def remove(self, tx_ids: Iterable[bytes]) -> list[Entry]:
         """Removes what became final, expired or was refused; returns what was there."""

@@ -20,6 +20,7 @@ FORMAT: Final = b"ayni-node-1"
 # The tables, by the first byte of their keys.
 META: Final = b"!"  # name -> value
 HEADER: Final = b"h"  # height (8) -> header, certificates
+DIGEST: Final = b"d"  # block digest -> height
 LOG: Final = b"l"  # log index (8) -> height, transaction, result
 TX_INDEX: Final = b"t"  # tx_id -> log index
 NONCE: Final = b"o"  # author NUL nonce -> tx_id

@@ -16,6 +16,7 @@ from ledger.state import LoggedTransaction
 from node import postings
 from node.store import (
     BUCKET,
+    DIGEST,
     EVIDENCE,
     HEADER,
     JOURNAL,
@@ -88,8 +89,9 @@ class Tables:
         if certified.HasField("finalization"):
             kept.finalization.CopyFrom(certified.finalization)
         put = batch.put
-        put(HEADER + number(height), kept.SerializeToString())
         height_bytes = number(height)
+        put(HEADER + height_bytes, kept.SerializeToString())
+        put(DIGEST + block.digest, height_bytes)
         for entry in block.entries:
             tx = entry.tx
             index = number(entry.log_index)
@@ -188,6 +190,11 @@ class Tables:
         if row is None:
             raise StoreDamaged(f"{self._db.path}: block {height} is missing; run `ayni node doctor`")
         return _stored_block(row)
+
+    def height_of(self, digest: bytes) -> int | None:
+        """The height of a final block, by its digest."""
+        row = self._db.get(DIGEST + digest)
+        return None if row is None else int.from_bytes(row)
 
     def blocks_from(self, height: int) -> Iterator[StoredBlock]:
         """Final blocks from a height on, without bodies."""

@@ -1,0 +1,140 @@
+"""The ledger as consensus sees it: `consensus.application.Application` over `ledger.chain.Chain`.
+
+Decides how much goes into a block and which waiting transactions are offered to it; the rules decide what is
+right. What the rules refuse while looking for work is reported, so that whoever waits is told. Never
+writes storage. Spec: docs/protocol.md B1 to B3, C2, C10.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+
+from consensus.application import BlockInvalid, BlockSlot, BlockUntimely, BuiltBlock, Unavailable
+from ledger import chain as ledger_chain
+from ledger.chain import Chain
+from ledger.refusals import Refusal
+from ledger.rule import ParsedTransaction
+from node.mempool import Mempool
+
+CLOCK_DIFFERENCE_MAX_MS = 10_000
+"""B2: how far a block's time may be from the voter's clock."""
+BLOCK_TRANSACTIONS_AIM = 1_000
+BLOCK_BYTES_AIM = 384 * 1024
+"""A block is to be executed by everybody well within a view; the rules allow four to ten times more."""
+
+Refused = Callable[[bytes, Refusal], None]
+
+
+class LedgerApplication:
+    """Builds and checks blocks over the chain and the mempool of one node."""
+
+    def __init__(
+        self, chain: Chain, mempool: Mempool, clock_ms: Callable[[], int], on_refused: Refused
+    ) -> None:
+        """`clock_ms`: Unix milliseconds. `on_refused(tx_id, refusal)`: a waiting transaction was refused."""
+        self._chain = chain
+        self._mempool = mempool
+        self._clock_ms = clock_ms
+        self._on_refused = on_refused
+        self._probed_parent = b""
+        self._in_flight: list[Mapping[bytes, object]] = []
+        self._unprobed: deque[bytes] = deque()
+        self._executable: bytes | None = None
+
+    def build(self, slot: BlockSlot) -> BuiltBlock | None:
+        """See `consensus.application.Application.build`."""
+        candidates = self._candidates(slot.parent) if slot.with_transactions else iter(())
+        try:
+            block, refused = self._chain.build(
+                slot.parent,
+                candidates,
+                epoch=slot.epoch,
+                view=slot.view,
+                leader=slot.leader,
+                time_ms=self._clock_ms(),
+                transactions_max=BLOCK_TRANSACTIONS_AIM,
+            )
+        except ledger_chain.UnknownParent as error:
+            raise Unavailable(str(error)) from None
+        for tx_id, refusal in refused:
+            self._on_refused(tx_id, refusal)
+        if slot.with_transactions and not block.entries:
+            return None
+        return BuiltBlock(block.header_bytes, block.body)
+
+    def check(self, header: bytes, body: bytes, *, timely: bool) -> None:
+        """See `consensus.application.Application.check`."""
+        try:
+            block = self._chain.check(header, body)
+        except ledger_chain.UnknownParent as error:
+            raise Unavailable(str(error)) from None
+        except ledger_chain.BlockInvalid as error:
+            raise BlockInvalid(str(error)) from None
+        if timely:
+            now_ms = self._clock_ms()
+            ahead_ms = block.header.time_ms - now_ms
+            if abs(ahead_ms) > CLOCK_DIFFERENCE_MAX_MS:
+                raise BlockUntimely(
+                    f"the block's time {block.header.time_ms} is {abs(ahead_ms)} ms "
+                    f"{'ahead of' if ahead_ms > 0 else 'behind'} this node's clock {now_ms}; "
+                    f"at most {CLOCK_DIFFERENCE_MAX_MS} ms are accepted"
+                )
+
+    def executable_pending(self, parent: bytes) -> bool:
+        """See `consensus.application.Application.executable_pending`."""
+        fresh = self._mempool.take_fresh()
+        if parent != self._probed_parent:
+            if not self._chain.knows(parent):
+                return False
+            self._probed_parent = parent
+            self._in_flight = self._transactions_up_to(parent)
+            self._unprobed = deque(self._mempool.tx_ids())
+            self._executable = None
+        else:
+            self._unprobed.extend(fresh)
+        if self._executable is not None and self._executable in self._mempool:
+            return True
+        return self._probe(parent)
+
+    def _probe(self, parent: bytes) -> bool:
+        """Looks for one waiting transaction that the rules accept; what they refuse is reported."""
+        now_ms = max(self._clock_ms(), self._time_of(parent) + 1)
+        while self._unprobed:
+            tx_id = self._unprobed.popleft()
+            entry = self._mempool.get(tx_id)
+            if entry is None or any(tx_id in transactions for transactions in self._in_flight):
+                continue
+            refusal = self._chain.refusal_now(entry.tx, parent, now_ms)
+            if refusal is None:
+                self._executable = tx_id
+                return True
+            self._on_refused(tx_id, refusal)
+        self._executable = None
+        return False
+
+    def _candidates(self, parent: bytes) -> Iterator[ParsedTransaction]:
+        """Waiting transactions not already in an ancestor that is not final, up to the size aimed at."""
+        in_flight = self._transactions_up_to(parent)
+        bytes_left = BLOCK_BYTES_AIM
+        for tx in self._mempool.candidates():
+            if any(tx.tx_id in transactions for transactions in in_flight):
+                continue
+            yield tx
+            bytes_left -= len(tx.raw)
+            if bytes_left <= 0:
+                return
+
+    def _transactions_up_to(self, parent: bytes) -> list[Mapping[bytes, object]]:
+        """The transactions of `parent` and its ancestors that are not final."""
+        found: list[Mapping[bytes, object]] = []
+        block = self._chain.executed(parent)
+        while block is not None:
+            if block.overlay.transactions:
+                found.append(block.overlay.transactions)
+            block = block.parent
+        return found
+
+    def _time_of(self, parent: bytes) -> int:
+        block = self._chain.executed(parent)
+        return self._chain.tip.time_ms if block is None else block.header.time_ms
