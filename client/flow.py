@@ -1,0 +1,242 @@
+"""Thousands of transactions, pipelined over one stream: what imports, the demo and the bench use.
+
+Decides how many may be on their way at once, what is sent again when a stream breaks or a node asks for
+time, and when it is given up. Never makes a transaction: the same bytes are sent again, which is safe
+(docs/protocol.md, T2). For a few transactions use `Client.submit`.
+
+    for outcome in flow(client, transactions, window=4000, batch=200):
+        ...                                     # in any order; one for each transaction
+
+The source is read, and requests are sent, on a thread of grpc; outcomes come out on the caller's.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import grpc
+
+from ayni.v1 import ledger_service_pb2
+from client.api import Client
+from client.channels import Node, NotThisNode, translated
+from client.drafts import id_of
+from client.errors import VerificationFailed
+from client.outcomes import Kind, Outcome, outcome_of
+from client.submission import BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX
+
+WINDOW_DEFAULT = 4_000
+BATCH_DEFAULT = 200
+WAIT_MS = 20_000
+GIVE_UP_SECONDS_DEFAULT = 60.0
+STALL_SECONDS = 30.0
+"""A stream on which nothing was heard for so long is given up for the next node."""
+RECONNECT_SECONDS = 0.25
+RETRY_DEFAULT_MS = 250
+
+
+def flow(
+    client: Client,
+    transactions: Iterable[bytes],
+    *,
+    window: int = WINDOW_DEFAULT,
+    batch: int = BATCH_DEFAULT,
+    want_receipts: bool = False,
+    give_up_s: float = GIVE_UP_SECONDS_DEFAULT,
+) -> Iterator[Outcome]:
+    """Hands in transactions, at most `window` on their way at once, `batch` in a message.
+
+    Yields one outcome for each, in any order. When nothing was heard from any node for `give_up_s`
+    seconds, what is left comes back as unknown (and no more is read from the source). With
+    `want_receipts` each final outcome is believed only with a receipt that verifies. Raises ClientError.
+    """
+    run = _Flow(client, transactions, window, min(batch, BATCH_TRANSACTIONS_MAX), want_receipts)
+    while not run.finished():
+        before = run.heard_at
+        for node in client.nodes:
+            try:
+                yield from run.through(node)
+                break
+            except NotThisNode as failure:
+                run.recall()
+                if run.heard_at == before and time.monotonic() - run.heard_at > give_up_s:
+                    yield from run.give_up()
+                    return
+                before = run.heard_at
+                time.sleep(max(RECONNECT_SECONDS, min(failure.retry_after_ms / 1000, 2.0)))
+
+
+class _Stream:
+    """One stream, while it lasts."""
+
+    def __init__(self) -> None:
+        self.open = True
+        self.call: Any = None
+
+
+class _Flow:
+    """What is on its way, and what must be sent (again). Shared by two threads under one condition."""
+
+    def __init__(
+        self, client: Client, source: Iterable[bytes], window: int, batch: int, want_receipts: bool
+    ) -> None:
+        self._client = client
+        self._source = iter(source)
+        self._source_lock = threading.Lock()
+        self._exhausted = False
+        self._error: BaseException | None = None
+        self._window, self._batch, self._want_receipts = window, batch, want_receipts
+        self._changed = threading.Condition()
+        self._on_the_way: dict[bytes, bytes] = {}
+        self._again: deque[bytes] = deque()
+        self._later: list[tuple[float, bytes, bytes]] = []
+        self._in_hand = 0
+        """Taken from the source, and not yet on the way."""
+        self.heard_at = time.monotonic()
+        """When a node was heard last, or something was sent after nothing was on its way."""
+
+    def finished(self) -> bool:
+        """Whether every transaction of the source has its outcome."""
+        with self._changed:
+            return self._done()
+
+    def through(self, node: Node) -> Iterator[Outcome]:
+        """Sends through one node and yields outcomes. Raises NotThisNode, ClientError."""
+        node.check_genesis()
+        self._client.nodes.prefer(node)
+        stream = _Stream()
+        try:
+            stream.call = node.stub.SubmitStream(self._requests(stream))
+            for response in stream.call:
+                self.heard_at = time.monotonic()
+                for message in response.outcomes:
+                    outcome = self._take(message)
+                    if outcome is not None:
+                        yield outcome
+        except grpc.RpcError as error:
+            raise (self._error or translated(error)) from error
+        finally:
+            with self._changed:
+                stream.open = False
+                self._changed.notify_all()
+            if stream.call is not None:
+                stream.call.cancel()
+        if self._error is not None:
+            raise self._error
+        if not self.finished():
+            raise NotThisNode("it ended the stream", sent=True)
+
+    def recall(self) -> None:
+        """What was on its way through a broken stream is to be sent again."""
+        with self._changed:
+            self._again.extend(self._on_the_way.values())
+            self._on_the_way.clear()
+
+    def give_up(self) -> Iterator[Outcome]:
+        """What has no outcome, as unknown."""
+        self.recall()
+        for raw in [*self._again, *(raw for _, _, raw in self._later)]:
+            yield Outcome(id_of(raw), Kind.UNKNOWN)
+
+    def _take(self, message: ledger_service_pb2.Outcome) -> Outcome | None:
+        if not message.tx_id:
+            raise VerificationFailed(
+                "The node could not read a transaction.",
+                message.refusal.message or "It gave no reason.",
+                "Check that the node's version is this one's.",
+            )
+        with self._changed:
+            raw = self._on_the_way.pop(message.tx_id, None)
+            self._changed.notify_all()
+        if raw is None:
+            return None
+        if message.kind == ledger_service_pb2.OUTCOME_KIND_UNKNOWN:
+            ready = time.monotonic() + max(message.retry_after_ms, RETRY_DEFAULT_MS) / 1000
+            with self._changed:
+                heapq.heappush(self._later, (ready, message.tx_id, raw))
+            return None
+        return outcome_of(message, self._client.genesis_hash, receipt_wanted=self._want_receipts)
+
+    def _requests(self, stream: _Stream) -> Iterator[ledger_service_pb2.SubmitRequest]:
+        while stream.open:
+            room = self._wait_for_room(stream)
+            if room == 0:
+                return
+            taken = self._gather(min(room, self._batch), stream)
+            if taken:
+                yield ledger_service_pb2.SubmitRequest(
+                    genesis_hash=self._client.genesis_hash,
+                    transactions=taken,
+                    wait_ms=WAIT_MS,
+                    want_receipts=self._want_receipts,
+                )
+
+    def _wait_for_room(self, stream: _Stream) -> int:
+        """How many more may be sent; 0 when the stream is over or everything has its outcome."""
+        with self._changed:
+            while stream.open:
+                now = time.monotonic()
+                while self._later and self._later[0][0] <= now:
+                    self._again.append(heapq.heappop(self._later)[2])
+                room = self._window - len(self._on_the_way)
+                if room > 0 and (self._again or not self._exhausted):
+                    return room
+                if self._done():
+                    return 0
+                if self._on_the_way and now - self.heard_at > STALL_SECONDS and stream.call is not None:
+                    stream.call.cancel()
+                    return 0
+                self._changed.wait(self._later[0][0] - now if self._later else 1.0)
+        return 0
+
+    def _gather(self, most: int, stream: _Stream) -> list[bytes]:
+        taken: list[bytes] = []
+        size = 0
+        while len(taken) < most and size < BATCH_BYTES_MAX:
+            raw = self._next()
+            if raw is None:
+                break
+            taken.append(raw)
+            size += len(raw)
+        ids = [id_of(raw) for raw in taken]
+        with self._changed:
+            self._in_hand -= len(taken)
+            if not stream.open:  # the next stream sends them
+                self._again.extend(taken)
+                return []
+            if not self._on_the_way:
+                self.heard_at = time.monotonic()
+            self._on_the_way.update(zip(ids, taken, strict=True))
+        return taken
+
+    def _done(self) -> bool:
+        return self._exhausted and not (self._on_the_way or self._again or self._later or self._in_hand)
+
+    def _next(self) -> bytes | None:
+        with self._changed:
+            if self._again:
+                self._in_hand += 1
+                return self._again.popleft()
+        with self._source_lock:
+            if self._exhausted:
+                return None
+            error: BaseException | None = None
+            try:
+                raw = next(self._source)
+                with self._changed:
+                    self._in_hand += 1
+                return raw
+            except StopIteration:
+                pass
+            except BaseException as problem:  # it is raised again where the outcomes are read
+                error = problem
+            with self._changed:
+                self._exhausted, self._error = True, error
+                self._changed.notify_all()
+        if error is not None:
+            raise error
+        return None
