@@ -22,10 +22,12 @@ from ledger.rules.lots import held_value, insert_lot, is_expired, order_of_use
 class _Issuer:
     """An issuer's figures in the class, as changed so far by this transaction."""
 
-    __slots__ = ("before", "cancelled", "issued", "redeemed")
+    __slots__ = ("before", "cancelled", "contributed", "issued", "redeemed")
 
     def __init__(self, before: IssuanceRecord) -> None:
         self.before = before
+        self.contributed = 0
+        """Of what it issued, less what was cancelled, that which counts into the period."""
         self.issued = 0
         self.redeemed = 0
         self.cancelled = 0
@@ -73,16 +75,22 @@ class ClassBook:
         field: str,
         *,
         issuer_only: bool = False,
-        reference: str = "",
+        brought_over: bool = False,
     ) -> Refusal | None:
-        """Entitlements: issuer −amount, holder +amount, as a new lot of this transaction and line."""
+        """Entitlements: issuer −amount, holder +amount, as a new lot of this transaction and line.
+
+        `brought_over` (P2): from an older system, and no contribution of this period.
+        """
         expires_on = self.policy.expires_on(value_date)
         lot = Lot(issuer, amount, self._context.log_index, line, value_date, expires_on, issuer_only)
         if refusal := self._add(holder, lot, field):
             return refusal
-        self._issuer(issuer).issued += amount
-        self._post(issuer, -amount, holder, line, value_date, reference)
-        self._post(holder, amount, issuer, line, value_date, reference)
+        figures = self._issuer(issuer)
+        figures.issued += amount
+        if not brought_over:
+            figures.contributed += amount
+        self._post(issuer, -amount, holder, line, value_date, "")
+        self._post(holder, amount, issuer, line, value_date, "")
         return None
 
     def redeem(
@@ -162,7 +170,9 @@ class ClassBook:
         lot = lots[index]
         rest = [lot._replace(amount=lot.amount - amount)] if lot.amount > amount else []
         self._set(holder, [*lots[:index], *rest, *lots[index + 1 :]], -amount)
-        self._issuer(issuer).cancelled += amount
+        figures = self._issuer(issuer)
+        figures.cancelled += amount
+        figures.contributed -= amount
         self._post(holder, -amount, issuer, line, 0, "")
         self._post(issuer, amount, holder, line, 0, "")
         self._report([lot._replace(amount=amount)], line)
@@ -388,35 +398,32 @@ class ClassBook:
         total_change = 0
         first_issue = False
         for issuer in sorted({*self._issuers, *self._served}):
-            figures = self._issuers.get(issuer)
+            figures = self._issuer(issuer)
             served = self._served.get(issuer, 0)
-            if figures is None:
-                issued = cancelled = change = 0
-            else:
-                issued, cancelled, change = figures.issued, figures.cancelled, figures.change()
-                if issued or figures.redeemed or cancelled:
-                    after = figures.after()
-                    if after.issued > limits.TOTAL_MAX:
-                        return self._overflow(f"what {issuer} issued of class {class_id}")
-                    state.put(records.issuance_key(class_id, issuer), after)
-            if not (issued or cancelled or change or served):
+            if not (figures.issued or figures.redeemed or figures.cancelled or served):
                 continue
-            total_change += change
-            first_issue = first_issue or issued > 0
+            after = figures.after()
+            if after.issued > limits.TOTAL_MAX:
+                return self._overflow(f"what {issuer} issued of class {class_id}")
+            state.put(records.issuance_key(class_id, issuer), after)
             key = records.organisation_unit_key(issuer, unit)
-            before = state.get(OrganisationUnitRecord, key)
+            ceiling, outstanding, deposit, dues, unattested, contributions, served_before = state.get(
+                OrganisationUnitRecord, key
+            )
             record = OrganisationUnitRecord(
-                before.ceiling,
-                before.outstanding + change,
-                before.deposit,
-                before.dues,
-                before.unattested,
-                max(0, before.contributions + issued - cancelled),
-                max(0, before.served + served),
+                ceiling,
+                outstanding + figures.change(),
+                deposit,
+                dues,
+                unattested,
+                max(0, contributions + figures.contributed),
+                max(0, served_before + served),
             )
             if max(record.outstanding, record.contributions, record.served) > limits.TOTAL_MAX:
                 return self._overflow(f"what {issuer} issued and served in {unit}")
             state.put(key, record)
+            total_change += figures.change()
+            first_issue = first_issue or figures.issued > 0
         return self._write_totals(total_change, first_issue)
 
     def _write_totals(self, change: int, first_issue: bool) -> Refusal | None:

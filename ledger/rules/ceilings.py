@@ -1,0 +1,50 @@
+"""What bounds issuing: the voted ceiling on outstanding plus arrears, and old arrears (E2, H2, S5)."""
+
+from __future__ import annotations
+
+from ledger import refusals
+from ledger.records import OrganisationUnitRecord
+from ledger.refusals import Refusal
+from ledger.rule import Context
+
+
+def arrears(record: OrganisationUnitRecord, open_period: int) -> int:
+    """S5: what an organisation still owes of periods that are closed; nothing is set off before a close."""
+    return -sum([due.amount for due in record.dues if due.amount < 0 and due.period < open_period])
+
+
+def room(context: Context, issuer: str, unit: str) -> int:
+    """Ceiling less outstanding less arrears, as the state has it; negative when above."""
+    record = context.state.organisation_unit(issuer, unit)
+    return record.ceiling - record.outstanding - arrears(record, context.state.period().open_period)
+
+
+def check_ceiling(context: Context, issuer: str, unit: str, issued: int, field: str) -> Refusal | None:
+    """E2: outstanding + `issued` + arrears ≤ ceiling."""
+    record = context.state.organisation_unit(issuer, unit)
+    owed = arrears(record, context.state.period().open_period)
+    if record.outstanding + issued + owed <= record.ceiling:
+        return None
+    return Refusal(
+        refusals.CEILING_EXCEEDED,
+        field,
+        f"{issuer} may have {record.ceiling} outstanding in {unit}: {record.outstanding} are, arrears are"
+        f" {owed}, and this issues {issued} (smallest parts); issue less, or have a decision raise the"
+        " ceiling",
+    )
+
+
+def check_old_arrears(context: Context, issuer: str, unit: str, field: str) -> Refusal | None:
+    """E2, S5: no shares with arrears older than one settlement: of a vintage ≤ open period − 2."""
+    open_period = context.state.period().open_period
+    record = context.state.organisation_unit(issuer, unit)
+    owed = arrears(record, open_period - 1)
+    if not owed:
+        return None
+    oldest = min([due.period for due in record.dues if due.amount < 0])
+    return Refusal(
+        refusals.ARREARS,
+        field,
+        f"{issuer} owes the pool {owed} {unit} (smallest parts) since period {oldest}, and period"
+        f" {open_period} is open: arrears older than one settlement; have them paid at a close first",
+    )
