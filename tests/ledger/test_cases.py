@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ayni.v1 import result_pb2
 from google.protobuf.json_format import MessageToDict
+
+from ayni.v1 import result_pb2
 from ledger import records
 from ledger.refusals import Refusal
 from ledger.rule import CREDIT, DUES, ENTITLEMENTS, Posting

@@ -13,9 +13,10 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from ayni.v1 import genesis_pb2, keys_pb2, transaction_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+
+from ayni.v1 import genesis_pb2, keys_pb2, transaction_pb2
 from ledger.chain import Chain, Entry
 from ledger.genesis import Founding, read_genesis
 from ledger.invariants import check_state
@@ -143,7 +144,7 @@ class World:
         self.time_ms += days * DAY_MS + ms
 
     def body(self, values: Values) -> transaction_pb2.Body:
-        """A body as case files write it: `author`, one payload, and optionally `nonce` and `expires_at_ms`."""
+        """A body as case files write it: `author`, a payload; `nonce` and `expires_at_ms` if they matter."""
         self._nonces += 1
         defaults = {
             "nonce": self._nonces.to_bytes(16).hex(),

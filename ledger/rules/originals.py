@@ -1,0 +1,263 @@
+"""What can be taken back: a transfer, an issue, a service record, a redemption (R2 … R5).
+
+Each says how many lines it has, what a line moved, who loses when it is taken back, and posts the negative
+of a part of a line. Decides neither whether there is anything left to take back nor who signed: that is
+`reversals.py`. What goes back follows from the original's signed body and from its result in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple, Protocol
+
+from ayni.v1 import credit_pb2, entitlements_pb2, result_pb2
+from ledger.books import pay
+from ledger.records import Lot, ReversedRecord
+from ledger.refusals import Refusal
+from ledger.rule import Context, open_account
+from ledger.rules.classes import CREDIT, HOURS, ClassPolicy
+from ledger.rules.deposits import return_deposit
+from ledger.rules.holdings import ClassBook
+from ledger.rules.lots import lots_to_restore
+from ledger.state import LoggedTransaction, State
+
+
+class Line(NamedTuple):
+    """A line of the reversal."""
+
+    position: int
+    """Its place in the reversal."""
+    original_line: int
+    amount: int
+    reason: str
+
+    @property
+    def field(self) -> str:
+        """Path of its amount."""
+        return f"reversal.lines[{self.position}].amount_minor"
+
+
+class Original(Protocol):
+    """A transaction of the log that can be taken back."""
+
+    def lines(self) -> int:
+        """How many lines it has."""
+
+    def moved(self, line: int) -> int:
+        """What a line of it moved: credit, or entitlement value."""
+
+    def losers(self, line: int) -> tuple[str, ...]:
+        """Who loses when a line of it is taken back, and therefore signs (R6)."""
+
+    def take_back(self, context: Context, line: Line, before: ReversedRecord) -> ReversedRecord | Refusal:
+        """Posts the negative of `line.amount`; what is taken back of that line from then on."""
+
+    def finish(self) -> Refusal | None:
+        """After the last line."""
+
+
+class TransferOriginal:
+    """R2."""
+
+    def __init__(self, author: str, payload: credit_pb2.Transfer) -> None:
+        self._author = author
+        self._legs = payload.legs
+
+    def lines(self) -> int:
+        """See Original."""
+        return len(self._legs)
+
+    def moved(self, line: int) -> int:
+        """See Original."""
+        return self._legs[line].amount_minor
+
+    def losers(self, line: int) -> tuple[str, ...]:
+        """The payee gives back."""
+        return (self._legs[line].payee,)
+
+    def take_back(self, context: Context, line: Line, before: ReversedRecord) -> ReversedRecord | Refusal:
+        """Payee −a, payer +a."""
+        leg = self._legs[line.original_line]
+        refusal = _pay_back(context, leg.payee, leg.payer or self._author, leg.unit, line.amount, line)
+        return refusal or before._replace(amount=before.amount + line.amount)
+
+    def finish(self) -> Refusal | None:
+        """Nothing is left to write."""
+        return None
+
+
+class _OfClass:
+    """What issue, service record and redemption share: a class, and its book while they are taken back."""
+
+    def __init__(self, author: str, payload: Any, logged: LoggedTransaction, policy: ClassPolicy) -> None:
+        self._author = author
+        self._payload = payload
+        self._log_index = logged.log_index
+        self._result = result_pb2.Result.FromString(logged.result)
+        self._policy = policy
+        self._open_book: ClassBook | None = None
+
+    def _book(self, context: Context) -> ClassBook:
+        """The same for every line of one reversal."""
+        if self._open_book is None:
+            self._open_book = ClassBook(context, self._policy, "reversal.original_tx_id")
+        return self._open_book
+
+    def finish(self) -> Refusal | None:
+        """Writes the class's book back."""
+        return self._open_book.write() if self._open_book is not None else None
+
+    def lines(self) -> int:
+        """See Original."""
+        return len(self._payload.lines)
+
+    def _cancel(self, context: Context, issuer: str, holder: str, line: Line) -> Refusal | None:
+        """Of what the original's line gave the holder: holder −v, issuer's outstanding −v, cancelled +v."""
+        return self._book(context).cancel(
+            issuer, holder, self._log_index, line.original_line, line.amount, line.position, line.field
+        )
+
+    def _unredeem(
+        self, context: Context, line: Line, before: ReversedRecord, holder: str, provider: str, served_by: str
+    ) -> ReversedRecord | Refusal:
+        """R5: the holder's lots again, latest first, and dues back; of hours also what was earned by it."""
+        lots = lots_to_restore(self._result.lots_used, line.original_line, before.amount, line.amount)
+        refusal = (
+            open_account(context.state, holder, line.field)
+            or _issuers_open(context.state, lots, line)
+            or self._book(context).unredeem(holder, provider, lots, line.position, line.field)
+        )
+        if not refusal and self._policy.kind == HOURS:
+            refusal = self._cancel(context, provider, served_by, line)
+        return refusal or before._replace(amount=before.amount + line.amount)
+
+
+class IssueOriginal(_OfClass):
+    """R3."""
+
+    def moved(self, line: int) -> int:
+        """Its value."""
+        return int(self._payload.lines[line].items) * self._policy.item_value
+
+    def losers(self, line: int) -> tuple[str, ...]:
+        """The holder, whose shares are cancelled; the issuer too when it pays the price back."""
+        holder = self._payload.lines[line].holder
+        return (holder, self._author) if self._policy.given_for == CREDIT else (holder,)
+
+    def take_back(self, context: Context, line: Line, before: ReversedRecord) -> ReversedRecord | Refusal:
+        """Holder's lots −v; deposit and price go back pro rata."""
+        issuer, unit = self._author, self._policy.unit
+        entry = self._payload.lines[line.original_line]
+        if refusal := self._cancel(context, issuer, entry.holder, line):
+            return refusal
+        moved = self.moved(line.original_line)
+        paid_in = self._result.deposits_minor
+        deposit = paid_in[line.original_line] if line.original_line < len(paid_in) else 0
+        returned = min(
+            _part(deposit, moved, line, before.amount, before.deposit),
+            context.state.organisation_unit(issuer, unit).deposit,
+        )
+        if refusal := return_deposit(context, issuer, unit, returned, line.position, line.field):
+            return refusal
+        context.result.deposits_minor.append(returned)
+        price = 0
+        if self._policy.given_for == CREDIT:
+            price = _part(
+                entry.items * self._policy.item_contribution, moved, line, before.amount, before.fee
+            )
+        if refusal := _pay_back(context, issuer, entry.holder, unit, price, line):
+            return refusal
+        return ReversedRecord(before.amount + line.amount, before.deposit + returned, before.fee + price)
+
+
+class ServiceOriginal(_OfClass):
+    """R4; R5 where it was paid with credits."""
+
+    def moved(self, line: int) -> int:
+        """Minutes."""
+        return int(self._payload.lines[line].amount_minor)
+
+    def losers(self, line: int) -> tuple[str, ...]:
+        """Who served; the host too when it was the provider of a redemption, or gives a fee back."""
+        entry = self._payload.lines[line]
+        if entry.WhichOneof("paid") == "credits" or _fee_in_credit(entry):
+            return (entry.served_by, self._author)
+        return (entry.served_by,)
+
+    def take_back(self, context: Context, line: Line, before: ReversedRecord) -> ReversedRecord | Refusal:
+        """What was earned −m; a fee in credit goes back pro rata."""
+        host, entry = self._author, self._payload.lines[line.original_line]
+        if entry.WhichOneof("paid") == "credits":
+            return self._unredeem(context, line, before, entry.credits.holder, host, entry.served_by)
+        if refusal := self._cancel(context, host, entry.served_by, line):
+            return refusal
+        moved = self.moved(line.original_line)
+        fee = _part(_fee_in_credit(entry), moved, line, before.amount, before.fee)
+        if refusal := _pay_back(context, host, entry.recipient, entry.fee.unit, fee, line):
+            return refusal
+        return before._replace(amount=before.amount + line.amount, fee=before.fee + fee)
+
+
+class RedemptionOriginal(_OfClass):
+    """R5."""
+
+    def lines(self) -> int:
+        """Line 0 alone."""
+        return 1
+
+    def moved(self, line: int) -> int:
+        """Its value."""
+        return int(self._payload.amount_minor)
+
+    def losers(self, line: int) -> tuple[str, ...]:
+        """The provider; of hours also who earned them."""
+        served_by = self._payload.served_by
+        return (self._payload.provider, served_by) if served_by else (self._payload.provider,)
+
+    def take_back(self, context: Context, line: Line, before: ReversedRecord) -> ReversedRecord | Refusal:
+        """The holder's lots again, and dues back."""
+        said = self._payload
+        return self._unredeem(context, line, before, said.holder, said.provider, said.served_by)
+
+
+REVERSIBLE: Final[dict[str, Callable[[str, Any, LoggedTransaction, ClassPolicy], Original]]] = {
+    "issue_entitlements": IssueOriginal,
+    "record_service": ServiceOriginal,
+    "redeem_entitlements": RedemptionOriginal,
+}
+"""Beside transfers."""
+
+
+def _pay_back(context: Context, payer: str, payee: str, unit: str, amount: int, line: Line) -> Refusal | None:
+    """Credit that goes back, dated now. The payer signs and must have it available."""
+    if not amount:
+        return None
+    return open_account(context.state, payee, line.field) or pay(
+        context,
+        payer,
+        payee,
+        unit,
+        amount,
+        line.position,
+        line.field,
+        value_date=context.today,
+        reference=line.reason,
+    )
+
+
+def _part(whole: int, moved: int, line: Line, taken_before: int, returned_before: int) -> int:
+    """R3: what goes back of `whole`: pro rata of all taken back by now, less what went back before."""
+    return whole * (taken_before + line.amount) // moved - returned_before
+
+
+def _fee_in_credit(line: entitlements_pb2.ServiceLine) -> int:
+    """0 when it was paid otherwise."""
+    return line.fee.amount_minor if line.WhichOneof("paid") == "fee" and not line.fee.in_cash else 0
+
+
+def _issuers_open(state: State, lots: Iterable[Lot], line: Line) -> Refusal | None:
+    """A closed issuer cannot owe again."""
+    for lot in lots:
+        if refusal := open_account(state, lot.issuer, line.field):
+            return refusal
+    return None
