@@ -113,5 +113,3 @@ def _show(output: Output, testnet: Testnet) -> None:
         console.print(f"a federation's decision key: {testnet.directory}/keys/{testnet.nodes[0].federation}/")
 
     output.result("testnet", document, render)
-
-

@@ -69,9 +69,7 @@ class Year:
             if line.HasField("holding") and line.holding.class_id == self.hours_class:
                 self.opening += line.holding.amount_minor
 
-    def _service(
-        self, host: str, record: entitlements_pb2.RecordService, result: result_pb2.Result
-    ) -> None:
+    def _service(self, host: str, record: entitlements_pb2.RecordService, result: result_pb2.Result) -> None:
         if record.class_id != self.hours_class:
             return
         for line in record.lines:
@@ -89,9 +87,7 @@ class Year:
                     self.redeemed += line.amount_minor
         self.redeemed_elsewhere += _elsewhere(host, result)
 
-    def _redemption(
-        self, redemption: entitlements_pb2.RedeemEntitlements, result: result_pb2.Result
-    ) -> None:
+    def _redemption(self, redemption: entitlements_pb2.RedeemEntitlements, result: result_pb2.Result) -> None:
         elsewhere = _elsewhere(redemption.provider, result)
         if redemption.class_id == self.hours_class:
             self.served_by.add(redemption.served_by)

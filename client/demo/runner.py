@@ -104,9 +104,10 @@ class _Demo:
         scenario = build_scenario(options.seed, options.totals)
         shares = build_shares(options.seed, scenario.offices)
         self._year = LedgerYear(scenario, shares, testnet.founders, testnet.genesis_hash)
-        self._expected = sum(
-            len(month.redemptions) + len(month.records) + 1 for month in scenario.months
-        ) + len(scenario.offices) * 4
+        self._expected = (
+            sum(len(month.redemptions) + len(month.records) + 1 for month in scenario.months)
+            + len(scenario.offices) * 4
+        )
         self._done = 0
         self._absence: Absence | None = None
         self._left_at = 0

@@ -241,9 +241,7 @@ def _redeem(
             served_by = provider.volunteers[chance.randrange(len(provider.volunteers))]
         month = _month(months, chance)
         month.redemptions.append(
-            Redemption(
-                holder, provider.name, served_by, hours, _day(month, chance), _category(chance)
-            )
+            Redemption(holder, provider.name, served_by, hours, _day(month, chance), _category(chance))
         )
 
 

@@ -1,0 +1,229 @@
+"""The four figures. Each function measures one and returns what `Figure` says; method in bench/README.md.
+
+No figure is taken from anywhere but a run of this program. The load generator is this process, the nodes
+are four others; whatever is sent was signed before the clock starts.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from audit.archive import write_export
+from bench.network import ACCOUNTS, VALIDATORS, Bench, running_bench
+from client.flow import flow
+from client.outcomes import Kind
+
+Say = Callable[[str], None]
+
+THROUGHPUT_TRANSACTIONS = 15_000
+THROUGHPUT_WINDOW = 6_000
+MULTILEG_TRANSACTIONS = 200
+MULTILEG_LEGS = 1_000
+MULTILEG_WINDOW = 100
+LATENCY_RATE = 100
+LATENCY_SECONDS = 20
+AUDIT_TRANSACTIONS = 20_000
+WARM_UP_TRANSACTIONS = 1_000
+FLOW_BATCH = 200
+
+
+@dataclass
+class Figure:
+    """One figure, from several runs."""
+
+    name: str
+    unit: str
+    values: list[float]
+    """One for each run."""
+    parameters: dict[str, Any]
+    extra: dict[str, float] = field(default_factory=dict)
+
+    def document(self, machine: dict[str, str | int]) -> dict[str, Any]:
+        """The JSON object."""
+        return {
+            "figure": self.name,
+            "unit": self.unit,
+            "median": round(median(self.values), 2),
+            "min": round(min(self.values), 2),
+            "max": round(max(self.values), 2),
+            **{name: round(value, 2) for name, value in self.extra.items()},
+            "runs": len(self.values),
+            "values": [round(value, 2) for value in self.values],
+            "parameters": self.parameters,
+            "machine": machine,
+        }
+
+
+def throughput(runs: int, say: Say) -> Figure:
+    """Single-leg transfers, signed one by one, final per second."""
+    values = []
+    with running_bench() as bench:
+        _flood(bench, bench.single_leg(WARM_UP_TRANSACTIONS), THROUGHPUT_WINDOW)
+        for run in range(runs):
+            say(f"run {run + 1} of {runs}: signing {THROUGHPUT_TRANSACTIONS:,} transfers")
+            signed = bench.single_leg(THROUGHPUT_TRANSACTIONS)
+            seconds = _flood(bench, signed, THROUGHPUT_WINDOW)
+            values.append(len(signed) / seconds)
+            say(f"  {values[-1]:,.0f} transactions a second")
+    parameters = {
+        "validators": VALIDATORS,
+        "accounts": ACCOUNTS,
+        "transactions": THROUGHPUT_TRANSACTIONS,
+        "legs": 1,
+        "window": THROUGHPUT_WINDOW,
+    }
+    return Figure("throughput", "transactions/s", values, parameters)
+
+
+def multileg(runs: int, say: Say) -> Figure:
+    """Legs final per second, in transfers of 1,000 legs over 1,000 accounts."""
+    values = []
+    with running_bench() as bench:
+        _flood(bench, bench.multi_leg(10, MULTILEG_LEGS), MULTILEG_WINDOW, batch=10)
+        for run in range(runs):
+            say(
+                f"run {run + 1} of {runs}: signing {MULTILEG_TRANSACTIONS:,} transfers of {MULTILEG_LEGS:,} legs"
+            )
+            signed = bench.multi_leg(MULTILEG_TRANSACTIONS, MULTILEG_LEGS)
+            seconds = _flood(bench, signed, MULTILEG_WINDOW, batch=10)
+            values.append(len(signed) * MULTILEG_LEGS / seconds)
+            say(f"  {values[-1]:,.0f} legs a second")
+    parameters = {
+        "validators": VALIDATORS,
+        "accounts": ACCOUNTS,
+        "transactions": MULTILEG_TRANSACTIONS,
+        "legs": MULTILEG_LEGS,
+        "window": MULTILEG_WINDOW,
+    }
+    return Figure("multileg", "legs/s", values, parameters)
+
+
+def latency(runs: int, say: Say) -> Figure:
+    """From sending to a verified receipt, at 100 transactions a second: milliseconds."""
+    p50s, p99s = [], []
+    with running_bench() as bench:
+        _flood(bench, bench.single_leg(WARM_UP_TRANSACTIONS), THROUGHPUT_WINDOW)
+        for run in range(runs):
+            say(f"run {run + 1} of {runs}: {LATENCY_RATE} transfers a second for {LATENCY_SECONDS} s")
+            values = _paced(bench, bench.single_leg(LATENCY_RATE * LATENCY_SECONDS))
+            p50s.append(_percentile(values, 50))
+            p99s.append(_percentile(values, 99))
+            say(f"  p50 {p50s[-1]:.1f} ms, p99 {p99s[-1]:.1f} ms")
+    parameters = {
+        "validators": VALIDATORS,
+        "accounts": ACCOUNTS,
+        "rate": LATENCY_RATE,
+        "seconds": LATENCY_SECONDS,
+        "receipts": "verified",
+    }
+    return Figure("latency", "ms", p50s, parameters, {"p50": median(p50s), "p99": median(p99s)})
+
+
+def audit(runs: int, say: Say) -> Figure:
+    """Offline audit with full re-execution: transactions per second of one core's time."""
+    values = []
+    with tempfile.TemporaryDirectory(prefix="ayni-bench-") as temporary:
+        history = Path(temporary) / "export"
+        with running_bench() as bench:
+            say(f"making a history of {AUDIT_TRANSACTIONS:,} transfers")
+            _flood(bench, bench.single_leg(AUDIT_TRANSACTIONS), THROUGHPUT_WINDOW)
+            manifest = write_export(history, bench.testnet.signed_genesis, bench.client.export())
+            genesis = bench.testnet.genesis_hash.hex()
+        for run in range(runs):
+            say(f"run {run + 1} of {runs}: verifying it in a process of its own")
+            seconds = _audit_seconds(history, genesis)
+            values.append(manifest["transactions"] / seconds)
+            say(f"  {values[-1]:,.0f} transactions a second")
+    parameters = {
+        "validators": VALIDATORS,
+        "accounts": ACCOUNTS,
+        "transactions": manifest["transactions"],
+        "blocks": manifest["blocks"],
+        "legs": 1,
+    }
+    return Figure("audit", "transactions/s/core", values, parameters)
+
+
+FIGURES: dict[str, Callable[[int, Say], Figure]] = {
+    "throughput": throughput,
+    "multileg": multileg,
+    "latency": latency,
+    "audit": audit,
+}
+
+
+def _flood(bench: Bench, signed: Sequence[bytes], window: int, batch: int = FLOW_BATCH) -> float:
+    """Sends all, as fast as they are taken; seconds from the first one sent to the last one final."""
+    final = 0
+    began = time.perf_counter()
+    for outcome in flow(bench.client, signed, window=window, batch=batch):
+        if outcome.kind is not Kind.FINAL:
+            raise outcome.error() or RuntimeError("an outcome is neither")
+        final += 1
+    seconds = time.perf_counter() - began
+    if final != len(signed):
+        raise RuntimeError(f"{final} of {len(signed)} transactions have an outcome")
+    return seconds
+
+
+def _paced(bench: Bench, signed: Sequence[bytes]) -> list[float]:
+    """Sends one every 1/rate seconds, whatever comes back; milliseconds from due time to verified receipt."""
+    due: dict[bytes, float] = {}
+    from client.drafts import id_of
+
+    ids = [id_of(raw) for raw in signed]
+    began = time.perf_counter() + 0.1
+
+    def source() -> Iterator[bytes]:
+        for index, raw in enumerate(signed):
+            at = began + index / LATENCY_RATE
+            while (left := at - time.perf_counter()) > 0:
+                time.sleep(left)
+            due[ids[index]] = at
+            yield raw
+
+    values = []
+    for outcome in flow(bench.client, source(), window=len(signed), batch=1, want_receipts=True):
+        if outcome.kind is not Kind.FINAL or outcome.receipt is None:
+            raise outcome.error() or RuntimeError("a final outcome has no receipt")
+        values.append((time.perf_counter() - due[outcome.tx_id]) * 1000)
+    return values
+
+
+def _audit_seconds(history: Path, genesis: str) -> float:
+    """Processor time of one audit, in a process of its own, reading and start-up of the audit included."""
+    program = (
+        "import sys, time\n"
+        "from audit import verify_export\n"
+        "began = time.process_time()\n"
+        "report = verify_export(sys.argv[1], bytes.fromhex(sys.argv[2]))\n"
+        "spent = time.process_time() - began\n"
+        "sys.exit('; '.join(map(str, report.findings)) or None) if report.findings else print(spent)\n"
+    )
+    tree = str(Path(__file__).resolve().parent.parent)
+    environment = {**os.environ, "PYTHONPATH": tree}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(history), genesis],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"the audit failed: {done.stderr.strip()}")
+    return float(done.stdout)
+
+
+def _percentile(values: Sequence[float], percent: int) -> float:
+    """Nearest rank."""
+    ordered = sorted(values)
+    return ordered[max(1, -(-percent * len(ordered) // 100)) - 1]
