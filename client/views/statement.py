@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from client.output import (
+    JSON_VERSION,
     Unit,
     amount_text,
     balance_text,
@@ -51,6 +53,21 @@ CSV_COLUMNS = (
     "height",
     "state_root",
 )
+
+
+def render_statement(statement: Statement, unit_of: UnitOf, form: str) -> str:
+    """The statement as a file's content; `form` is "text", "csv" or "json"."""
+    if form == "csv":
+        return statement_csv(statement, unit_of)
+    if form == "json":
+        document = {"ayni": JSON_VERSION, "kind": "statement", **statement_json(statement, unit_of)}
+        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    from rich.console import Console
+
+    buffer = io.StringIO()
+    plain = Console(file=buffer, width=10_000, highlight=False, markup=False, emoji=False, color_system=None)
+    print_statement(plain, statement, unit_of)
+    return buffer.getvalue()
 
 
 def statement_json(statement: Statement, unit_of: UnitOf) -> Document:

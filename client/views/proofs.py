@@ -1,0 +1,112 @@
+"""State proofs as people and programs read them: which record, and what it says.
+
+Pure. Only what `ayni account proof` writes is put in words; any other record is shown by its key.
+Spec: docs/encoding.md, "State keys".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from google.protobuf import json_format
+
+from ayni.v1 import state_pb2
+from client.output import Unit, amount_text, balance_text, time_json, time_text
+from client.views.common import Document, dues_text, key_set_text
+from ledger import records
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from proofs.receipts import VerifiedRecord
+
+_TYPES: dict[str, type[Message]] = {
+    "a": state_pb2.AccountRecord,
+    "b": state_pb2.BalanceRecord,
+    "h": state_pb2.HoldingRecord,
+    "d": state_pb2.OrganisationUnitRecord,
+}
+
+
+def record_key(account: str, *, balance: str = "", holding: str = "", dues: str = "") -> bytes:
+    """The state key of an account's record: its balance in a unit, a holding, its dues; or its standing."""
+    if balance:
+        return records.balance_key(account, balance)
+    if holding:
+        return records.holding_key(account, holding)
+    if dues:
+        return records.organisation_unit_key(account, dues)
+    return records.account_key(account)
+
+
+def proof_json(record: VerifiedRecord, units: Mapping[str, Unit]) -> Document:
+    """What a verified proof says. `record` holds the contract's fields; amounts there are smallest parts."""
+    message = _message(record)
+    return {
+        "key": record.key.decode("ascii", "backslashreplace"),
+        "absent": record.value is None,
+        "says": record_text(record, units)[1],
+        "record": json_format.MessageToDict(message, preserving_proto_field_name=True) if message else None,
+        "read_at": {
+            "height": record.height,
+            "state_root": record.state_root.hex(),
+            "time": time_json(record.time_ms),
+        },
+    }
+
+
+def record_text(record: VerifiedRecord, units: Mapping[str, Unit]) -> tuple[str, str, str]:
+    """Three lines: which record, what it says, and at which block."""
+    name, *rest = record.key.decode("ascii", "backslashreplace").split("|")
+    subject = ", ".join(rest)
+    what = {
+        "a": "keys and standing of",
+        "b": "balance of",
+        "h": "holding of",
+        "d": "dues and issue of",
+    }.get(name, "record")
+    return (
+        f"{what} {subject}" if name in _TYPES else f"record {record.key.decode('ascii', 'backslashreplace')}",
+        _says(record, units.get(rest[-1]) if rest else None),
+        f"after block {record.height:,}, {time_text(record.time_ms)}, state root {record.state_root.hex()}",
+    )
+
+
+def _says(record: VerifiedRecord, unit: Unit | None) -> str:
+    if record.value is None:
+        return "there is no such record"
+    message = _message(record)
+    match message:
+        case state_pb2.AccountRecord():
+            state = "closed" if message.closed else "open"
+            signing = f"signs with {key_set_text(message.keys)}" if message.HasField("keys") else "held"
+            return f"{state}, opened at height {message.opened_height:,}, {signing}"
+        case state_pb2.BalanceRecord() if unit:
+            upper = (
+                f"; upper limit: {amount_text(message.upper_limit, unit)}" if message.has_upper_limit else ""
+            )
+            return (
+                f"balance: {balance_text(message.balance, unit)};"
+                f" credit limit: {amount_text(message.credit_limit, unit)}{upper}"
+            )
+        case state_pb2.HoldingRecord() if unit:
+            held = sum(lot.amount for lot in message.lots)
+            lots = "1 lot" if len(message.lots) == 1 else f"{len(message.lots):,} lots"
+            return f"holds {amount_text(held, unit)} in {lots}"
+        case state_pb2.OrganisationUnitRecord() if unit:
+            return (
+                f"dues: {dues_text(sum(due.amount for due in message.dues), unit)};"
+                f" outstanding: {amount_text(message.outstanding, unit)};"
+                f" deposit: {amount_text(message.deposit, unit)};"
+                f" issue ceiling: {amount_text(message.ceiling, unit)}"
+            )
+        case _:
+            return f"{len(record.value)} bytes: {record.value.hex()}"
+
+
+def _message(record: VerifiedRecord) -> Message | None:
+    kind = _TYPES.get(record.key[:1].decode("ascii", "replace"))
+    if kind is None or record.value is None:
+        return None
+    return kind.FromString(record.value)
