@@ -140,6 +140,7 @@ class _UnitClose:
 
     def _net(self, figures: result_pb2.UnitSettlement) -> None:
         """S3: each organisation's dues are set off, oldest first, so that what remains has one sign."""
+        owed = 0
         for organisation in self._organisations:
             record = self._context.state.organisation_unit(organisation, self._unit)
             self._before[organisation] = record
@@ -147,10 +148,10 @@ class _UnitClose:
             dues = self._dues[organisation] = net(record.dues)
             total = books.dues_total(dues)
             if total < 0:
-                figures.netted_minor += total  # what is not set off
+                owed -= total
             else:
                 figures.dues_minor += total
-        figures.netted_minor += figures.gross_minor
+        figures.netted_minor = figures.gross_minor - owed
 
     def _collect(self, figures: result_pb2.UnitSettlement) -> Refusal | None:
         """S4: debtors pay from credit, down to their limit, then from their own deposit."""
