@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TypeVar
 
@@ -85,6 +86,10 @@ class Client:
             found = outcome_of(message, self.genesis_hash, tx_id=tx_id)
             if found.kind is not Kind.UNKNOWN or left_ms <= wait:
                 return found
+
+    def with_receipt(self, final: Outcome) -> Outcome:
+        """The same final outcome with its receipt, verified. Raises NotFound, VerificationFailed."""
+        return replace(final, receipt=self.receipt(final.tx_id))
 
     def receipt(self, tx_id: bytes) -> receipt_pb2.Receipt:
         """The receipt of a final transaction, verified. Raises NotFound, VerificationFailed."""

@@ -1,0 +1,256 @@
+"""One import, whatever its rows are: preview, errors first, then sending, then one outcome for each row.
+
+Decides the order: every row is parsed, looked up (is it final already, and with the same content?) and
+signed before anything is sent; one faulty row stops all. The exit code is that of the worst row. What a
+row is: client/importing.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ayni.v1 import state_pb2, transaction_pb2
+from client.cli.writing import content_of
+from client.context import Context
+from client.draftfiles import write_draft
+from client.drafts import Draft, id_of, with_signatures
+from client.errors import ExitCode, KeyProblem, UsageProblem, worst
+from client.importing import Row, totals
+from client.output import amount_text, print_table
+from client.signers import plan
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from client.outcomes import Outcome
+
+SHOWN_ROWS_MAX = 20
+PROFILE_CHARACTERS_MAX = 64
+
+
+@dataclass
+class Import:
+    """One file on its way."""
+
+    context: Context
+    path: Path
+    rows: list[Row]
+    drafts_directory: Path | None = None
+    """--drafts: write each row's file here for others to sign, and send nothing."""
+    preview: bool = False
+    yes: bool = False
+    final: dict[int, bytes] = field(default_factory=dict)
+    """Rows that are final already, by position: their transaction ids."""
+    signed: dict[int, Draft] = field(default_factory=dict)
+    missing: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    _accounts: dict[str, state_pb2.AccountRecord] = field(default_factory=dict)
+
+    def run(self) -> ExitCode:
+        """Does it; returns the exit code of the worst row. Raises ClientError before anything is sent."""
+        self._stop_at_errors()
+        self._find_final()
+        self._stop_at_errors()
+        self._sign()
+        if self.drafts_directory is not None:
+            return self._write_drafts(self.drafts_directory)
+        if self.missing:
+            self._refuse_missing()
+        self._show_preview()
+        if self.preview or not self.signed:
+            return ExitCode.DONE
+        self._confirm()
+        self._send()
+        return self._show_outcomes()
+
+    def _stop_at_errors(self) -> None:
+        faulty = [row for row in self.rows if row.errors]
+        if not faulty:
+            return
+        for row in faulty:
+            for error in row.errors:
+                sys.stderr.write(f"line {row.number}{f' (id {row.row_id})' if row.row_id else ''}: {error}\n")
+        raise UsageProblem(
+            f"{len(faulty)} of {len(self.rows)} rows of {self.path} are not right.",
+            "Nothing was sent: every row is checked first.",
+            "Correct the rows listed above and import the file again; rows already final are skipped.",
+        )
+
+    def _find_final(self) -> None:
+        """Looks each row up by its author and nonce: skipped when final with the same content."""
+        for position, row in enumerate(self.rows):
+            body = _draft_of(row).parsed()
+            found = self.context.client.transaction_by_nonce(body.author, body.nonce)
+            if found is None:
+                continue
+            signed = transaction_pb2.SignedTransaction.FromString(found.transaction)
+            tx_id = id_of(found.transaction)
+            if content_of(transaction_pb2.Body.FromString(signed.body)) == content_of(body):
+                self.final[position] = tx_id
+                self.context.outbox.settle(tx_id, final=True)
+            else:
+                error = (
+                    f"it is final already with other content, as transaction {tx_id.hex()[:16]}; "
+                    "give a new row a new id, or reverse that one"
+                )
+                self.rows[position] = replace(row, errors=(error,))
+
+    def _sign(self) -> None:
+        keystore, network = self.context.keystore, self.context.network
+        here = list(keystore.public_keys().values())
+        pending = {entry.tx_id: entry for entry in self.context.outbox.pending()}
+        same = {content_of(entry.body()) + entry.body().nonce: entry for entry in pending.values()}
+        for position, row in enumerate(self.rows):
+            if position in self.final:
+                continue
+            draft = _draft_of(row)
+            body = draft.parsed()
+            if (entry := same.get(content_of(body) + body.nonce)) is not None:
+                draft = _from_bytes(entry.transaction(), draft.signers)
+            signing = plan(draft, self.context.genesis, self._account, here)
+            keys = [key for one in signing.use if (key := keystore.signing_key_of(one)) is not None]
+            self.signed[position] = with_signatures(draft, keys, network.genesis_hash)
+            if signing.missing:
+                self.missing[position] = signing.missing
+
+    def _account(self, name: str) -> state_pb2.AccountRecord:
+        if name not in self._accounts:
+            self._accounts[name] = self.context.client.account(name).record
+        return self._accounts[name]
+
+    def _refuse_missing(self) -> None:
+        names = sorted({name for missing in self.missing.values() for name in missing})
+        raise KeyProblem(
+            f"{len(self.missing)} of {len(self.rows)} rows lack signatures: {', '.join(names[:5])}.",
+            "The keystore here does not hold these keys; nothing was sent.",
+            "Write the rows with --drafts DIR, let them run `ayni tx sign`, then `ayni tx submit` all files.",
+        )
+
+    def _write_drafts(self, directory: Path) -> ExitCode:
+        network = self.context.network
+        written = []
+        for position, draft in self.signed.items():
+            path = directory / f"line-{self.rows[position].number}.json"
+            write_draft(path, draft, network.name, network.genesis_hash)
+            written.append({"id": self.rows[position].row_id, "tx_id": draft.tx_id.hex(), "file": str(path)})
+        document: dict[str, Any] = {"file": str(self.path), "drafts": written}
+        self.context.output.result(
+            "import-drafts",
+            document,
+            lambda console: console.print(f"{len(written)} drafts written to {directory}"),
+        )
+        return ExitCode.DONE
+
+    def _show_preview(self) -> None:
+        say = self.context.output.notice
+        say(
+            f"{self.path}: {len(self.rows)} rows, {len(self.final)} final already, {len(self.signed)} to send"
+        )
+        waiting = [self.rows[position] for position in self.signed]
+        for (payer, code), (count, amount) in totals(waiting).items():
+            say(f"  {payer} pays {amount_text(amount, self.context.unit(code))} in {count} rows")
+        for position, tx_id in list(self.final.items())[:SHOWN_ROWS_MAX]:
+            say(f"  skipped: id {self.rows[position].row_id} is final as {tx_id.hex()[:16]}")
+        if len(self.final) > SHOWN_ROWS_MAX:
+            say(f"  skipped: {len(self.final) - SHOWN_ROWS_MAX} more that are final")
+        if self.preview or not self.signed:
+            self._result(ExitCode.DONE)
+
+    def _confirm(self) -> None:
+        if self.yes:
+            return
+        if not sys.stdin.isatty():
+            raise UsageProblem(
+                "The rows were not sent.",
+                "There is no terminal to confirm at.",
+                "Look at the preview, then say --yes.",
+            )
+        click.confirm(f"send {len(self.signed)} transactions?", abort=True, err=True)
+
+    def _send(self) -> None:
+        from client.flow import flow
+
+        raws = {position: draft.envelope() for position, draft in self.signed.items()}
+        by_id = {draft.tx_id: position for position, draft in self.signed.items()}
+        self.context.outbox.put(raws.values())
+        with click.progressbar(length=len(raws), label="sending", file=sys.stderr) as bar:
+            for outcome in flow(self.context.client, raws.values(), want_receipts=True):
+                self.outcomes[by_id[outcome.tx_id]] = outcome
+                if outcome.definite:
+                    self.context.outbox.settle(outcome.tx_id, final=outcome.kind == "final")
+                bar.update(1)
+
+    def _show_outcomes(self) -> ExitCode:
+        code = worst([outcome.exit_code for outcome in self.outcomes.values()])
+        self._result(code)
+        return code
+
+    def _result(self, code: ExitCode) -> None:
+        rows = [self._row_document(position) for position in range(len(self.rows))]
+        document = {"file": str(self.path), "exit_code": int(code), "rows": rows}
+        kinds = [str(row["outcome"]) for row in rows]
+
+        def render(console: Console) -> None:
+            if not self.outcomes:
+                return
+            columns = ("line", "id", "transaction", "outcome", "why")
+            bad = [row for row in rows if row["outcome"] not in ("final", "skipped")]
+            if bad:
+                table = [
+                    [str(row["line"]), row["id"], row["tx_id"][:16], row["outcome"], row["why"]]
+                    for row in bad
+                ]
+                print_table(console, columns, table)
+            console.print(", ".join(f"{kinds.count(kind)} {kind}" for kind in sorted(set(kinds))))
+
+        self.context.output.result("import", document, render)
+
+    def _row_document(self, position: int) -> dict[str, Any]:
+        row = self.rows[position]
+        document: dict[str, Any] = {"line": row.number, "id": row.row_id}
+        if position in self.final:
+            return document | {
+                "tx_id": self.final[position].hex(),
+                "outcome": "skipped",
+                "why": "final already",
+            }
+        outcome = self.outcomes.get(position)
+        if outcome is None:
+            return document | {
+                "tx_id": self.signed[position].tx_id.hex(),
+                "outcome": "not sent",
+                "why": "preview",
+            }
+        problem = outcome.error()
+        why = f"{outcome.refusal_name} {problem.why}".strip() if problem else ""
+        return document | {"tx_id": outcome.tx_id.hex(), "outcome": str(outcome.kind), "why": why}
+
+
+def check_profile(profile: str) -> str:
+    """A profile's name, as given. Raises UsageProblem."""
+    if not 1 <= len(profile) <= PROFILE_CHARACTERS_MAX or not profile.isprintable():
+        raise UsageProblem(
+            f"'{profile[:PROFILE_CHARACTERS_MAX]}' cannot be a profile.",
+            f"A profile has 1 to {PROFILE_CHARACTERS_MAX} printable characters.",
+            "Name it like the program that numbers the rows: erp-invoices.",
+        )
+    return profile
+
+
+def _draft_of(row: Row) -> Draft:
+    if row.draft is None:
+        raise ValueError(f"line {row.number} was not parsed")
+    return row.draft
+
+
+def _from_bytes(raw: bytes, signers: Sequence[str]) -> Draft:
+    """The draft of bytes that were signed before: a row that is pending is sent with the same bytes."""
+    signed = transaction_pb2.SignedTransaction.FromString(raw)
+    signatures = tuple((one.public_key, one.signature) for one in signed.signatures)
+    return Draft(signed.body, id_of(raw), tuple(signers), signatures)

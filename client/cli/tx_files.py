@@ -1,0 +1,198 @@
+"""`ayni tx inspect|build|sign|submit`: transactions as files, from maker to checker to sender.
+
+`build` and `sign --key` need no node: they work on a machine that never sees the network.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from google.protobuf import json_format
+
+from ayni.v1 import transaction_pb2
+from client import transactions
+from client.cli.arguments import duration_ms, hash_of_file, reference_option, value_date
+from client.cli.options import shared_options
+from client.cli.writing import Writing, writing_options
+from client.context import Context
+from client.describe import body_document, document_lines
+from client.draftfiles import read_draft, write_draft
+from client.drafts import Draft, draft_of, with_signatures
+from client.errors import ClientError, UsageProblem
+from client.output import Unit, parse_amount
+from client.signers import missing_error
+from client.stamps import new_stamp
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("inspect")
+@click.argument("path", type=FILE, metavar="FILE")
+@shared_options
+def inspect(context: Context, path: Path) -> None:
+    """Show what a transaction file says, who must sign it and who has. Needs no node."""
+    draft = read_draft(path, context.network.genesis_hash)
+    _show_draft(context, draft, {"file": str(path)})
+
+
+@click.command("build")
+@click.argument("payer", default="")
+@click.argument("payee", default="")
+@click.argument("amount", default="")
+@click.argument("unit", default="")
+@click.option(
+    "--from",
+    "source",
+    type=FILE,
+    default=None,
+    metavar="FILE.json",
+    help='Any type: {"author": …, "transfer": {…}}, as in the protobuf JSON mapping of Body.',
+)
+@click.option(
+    "-o", "--output", "path", required=True, type=FILE, help="A .json file, or .ayni for bare bytes."
+)
+@reference_option()
+@click.option("--date", "date_text", default="", metavar="DAY", help="Value date. Default: today.")
+@click.option("--document", type=FILE, default=None, help="A file whose SHA-256 is recorded.")
+@click.option("--expires-in", default="1d", show_default=True, help="How long it stays valid; at most 7d.")
+@shared_options
+def build(
+    context: Context,
+    payer: str,
+    payee: str,
+    amount: str,
+    unit: str,
+    source: Path | None,
+    path: Path,
+    reference: str,
+    date_text: str,
+    document: Path | None,
+    expires_in: str,
+) -> None:
+    """Build an unsigned transaction, without a node: a transfer, or any type with --from.
+
+    Every writing command builds one too, with --draft FILE.
+    """
+    stamp = new_stamp(duration_ms(expires_in))
+    if source is not None:
+        draft = _draft_from_json(source, stamp)
+    elif payer and payee and amount and unit:
+        leg = transactions.leg(
+            payee,
+            unit,
+            parse_amount(amount, context.unit(unit)),
+            value_date=value_date(date_text),
+            reference=reference,
+            document_hash=hash_of_file(document) if document else b"",
+        )
+        draft = transactions.transfer(payer, [leg], stamp)
+    else:
+        raise UsageProblem(
+            "There is nothing to build.",
+            "Neither PAYER PAYEE AMOUNT UNIT nor --from FILE.json was given.",
+            "See `ayni tx build --help`.",
+        )
+    write_draft(path, draft, context.network.name, context.network.genesis_hash)
+    _show_draft(context, draft, {"file": str(path)})
+
+
+@click.command("sign")
+@click.argument("path", type=FILE, metavar="FILE")
+@click.option(
+    "--key",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Sign with this key of the keystore, without asking a node; repeatable. "
+    "Default: those keys here that must sign.",
+)
+@click.option("-o", "--output", "target", type=FILE, default=None, help="Default: the same file.")
+@shared_options
+def sign(context: Context, path: Path, names: tuple[str, ...], target: Path | None) -> None:
+    """Sign a transaction file. Look at it first: `ayni tx inspect FILE`."""
+    network = context.network
+    draft = read_draft(path, network.genesis_hash)
+    extra: dict[str, Any] = {"file": str(target or path)}
+    if names:
+        draft = with_signatures(
+            draft, [context.keystore.signing_key(name) for name in names], network.genesis_hash
+        )
+    else:
+        draft, missing = Writing(context).sign(draft)
+        extra["missing"] = list(missing)
+    write_draft(target or path, draft, network.name, network.genesis_hash)
+    _show_draft(context, draft, extra)
+
+
+@click.command("submit")
+@click.argument("paths", type=FILE, nargs=-1, required=True, metavar="FILE…")
+@writing_options
+def submit(writing: Writing, paths: tuple[Path, ...]) -> None:
+    """Send complete transaction files and wait for their outcomes."""
+    drafts = [read_draft(path, writing.context.network.genesis_hash) for path in paths]
+    problems: list[ClientError] = []
+    for draft in drafts:
+        try:
+            signed, missing = writing.sign(draft)
+            if missing:
+                raise missing_error(draft.tx_id.hex()[:16], missing)
+            writing.send_signed(signed)
+        except ClientError as problem:
+            problems.append(problem)
+    if problems:
+        raise problems[0] if len(problems) == 1 else _worst_of(problems, len(drafts))
+
+
+def _worst_of(problems: list[ClientError], count: int) -> ClientError:
+    from client.errors import worst
+
+    code = worst([problem.exit_code for problem in problems])
+    gravest = next(problem for problem in problems if problem.exit_code is code)
+    return type(gravest)(
+        f"{len(problems)} of {count} transactions are not final; the gravest: {gravest.what}",
+        gravest.why,
+        gravest.next_step,
+    )
+
+
+def _draft_from_json(source: Path, stamp: transactions.Stamp) -> Draft:
+    try:
+        document = json.loads(source.read_bytes())
+        body = transaction_pb2.Body()
+        json_format.ParseDict(document, body)
+        kind = body.WhichOneof("payload")
+        if kind is None:
+            raise ValueError("it names no payload, like transfer")
+    except (OSError, ValueError, json_format.ParseError) as error:
+        raise UsageProblem(
+            f"{source} is not a transaction's content.",
+            f"{error}.",
+            "Write it as the protobuf JSON mapping of Body in proto/ayni/v1/transaction.proto.",
+        ) from error
+    if body.nonce:
+        stamp = stamp._replace(nonce=body.nonce)
+    return draft_of(body.author, getattr(body, kind), stamp)
+
+
+def _show_draft(context: Context, draft: Draft, extra: dict[str, Any]) -> None:
+    classes: dict[str, Unit] = {}  # the unit of a class is known to nodes only
+    document = {
+        "tx_id": draft.tx_id.hex(),
+        "network": context.network.name,
+        **body_document(draft.parsed(), context.units, classes),
+        "signers": list(draft.signers),
+        "signed_by": [public_key.hex() for public_key, _ in draft.signatures],
+        **extra,
+    }
+
+    def render(console: Console) -> None:
+        for line in document_lines(document):
+            console.print(line)
+
+    context.output.result("draft", document, render)
