@@ -1,0 +1,151 @@
+"""The state's records against the second recomputation: every balance of the three books.
+
+Decides which figures of a record are balances, and says where the two differ. `compare_block` looks at
+what a block wrote, so that a difference is found in the block that made it; `compare_state` at everything,
+so that nothing was left unwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from audit.archive import HISTORY
+from audit.findings import Finding
+from audit.naive_books import Figures, Lot, NaiveBooks
+from ledger import records
+
+FINDINGS_MAX = 20
+"""Of one comparison; more would only repeat it."""
+
+Figure = tuple[str, object, object]
+"""Name, what the state says, what was recomputed."""
+
+
+def compare_block(books: NaiveBooks, writes: Mapping[bytes, tuple[Any, ...]], height: int) -> list[Finding]:
+    """Compare the records that one block wrote."""
+    findings: list[Finding] = []
+    for key, record in writes.items():
+        compare = _COMPARE.get(key[:2])
+        if compare is not None:
+            parts = key.decode().split("|")[1:]
+            findings += _differences(key, compare(books, record, *parts), height)
+            if len(findings) >= FINDINGS_MAX:
+                break
+    return findings
+
+
+def compare_state(
+    books: NaiveBooks, values: Mapping[bytes, bytes], height: int
+) -> tuple[list[Finding], tuple[int, int, int]]:
+    """Compare every record, and that none is missing; return also how many balances each book has."""
+    findings: list[Finding] = []
+    for key, value in values.items():
+        record_type = _RECORD_TYPES.get(key[:2])
+        if record_type is not None:
+            record = records.decode(record_type, value)
+            parts = key.decode().split("|")[1:]
+            findings += _differences(key, _COMPARE[key[:2]](books, record, *parts), height)
+    for key in _keys_expected(books):
+        if key not in values:
+            findings.append(
+                Finding(HISTORY, "the record is absent, and it should not be", height, field=key.decode())
+            )
+    credit = sum(1 for balance in books.credit.values() if balance)
+    dues = sum(1 for vintages in books.dues.values() if vintages)
+    entitlements = sum(1 for lots in books.held.values() if lots)
+    return findings[:FINDINGS_MAX], (credit, dues, entitlements)
+
+
+def _differences(key: bytes, figures: list[Figure], height: int) -> list[Finding]:
+    return [
+        Finding(
+            HISTORY,
+            f"{name}: the state says {stated}; recomputed from the signed transactions it is {ours}",
+            height,
+            field=key.decode(),
+        )
+        for name, stated, ours in figures
+        if stated != ours
+    ]
+
+
+def _keys_expected(books: NaiveBooks) -> list[bytes]:
+    """The keys of every record that must be there, because a balance in it is not zero."""
+    keys = [f"b|{account}|{unit}" for (account, unit), balance in books.credit.items() if balance]
+    keys += [f"d|{name}|{unit}" for (name, unit), vintages in books.dues.items() if vintages]
+    keys += [f"d|{name}|{unit}" for (name, unit), deposit in books.deposits.items() if deposit]
+    keys += [f"d|{name}|{unit}" for (name, unit), value in books.outstanding.items() if value]
+    keys += [f"h|{holder}|{class_id}" for (holder, class_id), lots in books.held.items() if lots]
+    keys += [f"i|{class_id}|{issuer}" for (class_id, issuer), each in books.figures.items() if each.issued]
+    return [key.encode() for key in keys]
+
+
+def _balance(books: NaiveBooks, record: Any, account: str, unit: str) -> list[Figure]:
+    limit = books.credit_limits.get((account, unit), 0)
+    return [
+        ("balance", record.balance, books.credit.get((account, unit), 0)),
+        ("credit limit", record.credit_limit, limit),
+    ]
+
+
+def _organisation_unit(books: NaiveBooks, record: Any, name: str, unit: str) -> list[Figure]:
+    key = name, unit
+    return [
+        ("ceiling", record.ceiling, books.ceilings.get(key, 0)),
+        ("outstanding", record.outstanding, books.outstanding.get(key, 0)),
+        ("deposit", record.deposit, books.deposits.get(key, 0)),
+        ("dues by period", dict(record.dues), dict(sorted(books.dues.get(key, {}).items()))),
+        ("contributions", record.contributions, books.contributed.get(key, 0)),
+        ("served", record.served, books.served.get(key, 0)),
+    ]
+
+
+def _pool_unit(books: NaiveBooks, record: Any, unit: str) -> list[Figure]:
+    deposits = sum(deposit for (_, code), deposit in books.deposits.items() if code == unit)
+    dues = sum(sum(each.values()) for (_, code), each in books.dues.items() if code == unit)
+    outstanding = sum(value for (_, code), value in books.outstanding.items() if code == unit)
+    return [
+        ("deposits", record.deposits, deposits),
+        ("dues", record.dues, -dues),
+        ("outstanding", record.outstanding, outstanding),
+    ]
+
+
+def _holding(books: NaiveBooks, record: Any, holder: str, class_id: str) -> list[Figure]:
+    stated = [
+        (
+            Lot(lot.value_date, lot.origin, lot.origin_line, lot.issuer, lot.expires_on, lot.issuer_only),
+            lot.amount,
+        )
+        for lot in record.lots
+    ]
+    ours = sorted(books.held.get((holder, class_id), {}).items())
+    return [("lots", stated, ours)]
+
+
+def _issuance(books: NaiveBooks, record: Any, class_id: str, issuer: str) -> list[Figure]:
+    ours = books.figures.get((class_id, issuer)) or Figures()
+    return [
+        ("issued", record.issued, ours.issued),
+        ("redeemed", record.redeemed, ours.redeemed),
+        ("bought back", record.bought_back, 0),
+        ("cancelled", record.cancelled, ours.cancelled),
+        ("outstanding", record.outstanding, ours.outstanding),
+    ]
+
+
+_COMPARE: dict[bytes, Callable[..., list[Figure]]] = {
+    b"b|": _balance,
+    b"d|": _organisation_unit,
+    b"w|": _pool_unit,
+    b"h|": _holding,
+    b"i|": _issuance,
+}
+_RECORD_TYPES: dict[bytes, type[tuple[Any, ...]]] = {
+    b"b|": records.BalanceRecord,
+    b"d|": records.OrganisationUnitRecord,
+    b"w|": records.PoolUnitRecord,
+    b"h|": records.HoldingRecord,
+    b"i|": records.IssuanceRecord,
+}

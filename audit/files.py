@@ -1,0 +1,147 @@
+"""Files of proof that stand alone: receipts, proofs of a state record, evidence.
+
+Decides whether every byte of a file is as it must be and whether it proves what it says, to someone who
+trusts a genesis and nobody else. What a receipt proves is defined in proofs/receipts.py, what is evidence
+in proofs/evidence.py; the strict reader is in ledger/wire.py. Never raises on bad input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from google.protobuf.message import Message
+
+from audit.archive import read_file
+from audit.findings import AuditStopped, Finding
+from ayni.v1.block_pb2 import Evidence, Header
+from ayni.v1.genesis_pb2 import SignedGenesis
+from ayni.v1.receipt_pb2 import Receipt, StateProof
+from ayni.v1.result_pb2 import Result
+from ledger.genesis import GenesisInvalid, read_genesis
+from ledger.refusals import Refusal
+from ledger.transactions import parse_transaction
+from ledger.wire import NotCanonical, check
+from proofs.evidence import EvidenceInvalid, verify_evidence
+from proofs.membership import Membership, MembershipInvalid, membership_of
+from proofs.receipts import (
+    ReceiptInvalid,
+    VerifiedReceipt,
+    VerifiedRecord,
+    verify_receipt,
+    verify_state_proof,
+)
+
+FILE_BYTES_MAX = 16 << 20
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What a file proves, or what is wrong with it."""
+
+    findings: list[Finding] = field(default_factory=list)
+    receipt: VerifiedReceipt | None = None
+    """When the file is a receipt."""
+    record: VerifiedRecord | None = None
+    """When it is the proof of a state record."""
+    guilty: int | None = None
+    """When it is evidence: index of the member, and its name."""
+    guilty_name: str = ""
+    network: str = ""
+    """Name of the network, from the genesis."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the file proves what it says."""
+        return not self.findings
+
+
+def verify_receipt_file(path: Path | str, genesis_hash: bytes) -> FileReport:
+    """Verify a receipt, or the proof of a state record, against the genesis hash one trusts."""
+    path = Path(path)
+    report = FileReport()
+    try:
+        data = read_file(path.parent, path.name, FILE_BYTES_MAX)
+        message = _receipt_or_proof(data, path.name)
+        if isinstance(message, Receipt):
+            _check_receipt_bytes(message, genesis_hash)
+            report.receipt = verify_receipt(message, genesis_hash)
+        else:
+            check(Header, message.header)
+            report.record = verify_state_proof(message, genesis_hash)
+        founding = read_genesis(message.genesis.SerializeToString(deterministic=True))
+        report.network = founding.genesis.network
+    except AuditStopped as stopped:
+        report.findings.append(stopped.finding)
+    except NotCanonical as error:
+        report.findings.append(Finding(path.name, error.reason, field=error.path))
+    except (ReceiptInvalid, GenesisInvalid) as error:
+        report.findings.append(Finding(path.name, str(error)))
+    if report.findings:
+        report.receipt = report.record = None
+    return report
+
+
+def verify_evidence_file(path: Path | str, genesis: SignedGenesis | None) -> FileReport:
+    """Verify evidence against the genesis one trusts.
+
+    Evidence does not carry the members' keys, so that a genesis hash alone is not enough; `genesis` None
+    gives a finding that says so.
+    """
+    path = Path(path)
+    report = FileReport()
+    try:
+        evidence = check(Evidence, read_file(path.parent, path.name, FILE_BYTES_MAX))
+        membership = _membership(genesis, path.name)
+        report.guilty = verify_evidence(evidence, membership)
+        report.guilty_name = membership.members[report.guilty].name
+    except AuditStopped as stopped:
+        report.findings.append(stopped.finding)
+    except NotCanonical as error:
+        report.findings.append(Finding(path.name, error.reason, field=error.path))
+    except EvidenceInvalid as error:
+        report.findings.append(Finding(path.name, str(error)))
+    return report
+
+
+def _membership(genesis: SignedGenesis | None, name: str) -> Membership:
+    if genesis is None:
+        text = (
+            "evidence names members by index, and their keys are in the genesis: give the genesis file, "
+            "not its hash"
+        )
+        raise AuditStopped(Finding(name, text))
+    try:
+        return membership_of(genesis)
+    except MembershipInvalid as error:
+        raise AuditStopped(Finding("genesis", str(error))) from None
+
+
+def _receipt_or_proof(data: bytes, name: str) -> Receipt | StateProof:
+    """Return what the file is. Only a StateProof has a field 8, and it always has."""
+    try:
+        return check(Receipt, data)
+    except NotCanonical as error:
+        fault = error
+    try:
+        return check(StateProof, data)
+    except NotCanonical:
+        text = f"the bytes are neither a receipt nor the proof of a state record: {fault.reason}"
+        raise AuditStopped(Finding(name, text, field=fault.path)) from None
+
+
+def _check_receipt_bytes(receipt: Receipt, genesis_hash: bytes) -> None:
+    """Check the messages inside a receipt, by the rules that a validator applies (T1, T3)."""
+    parsed = parse_transaction(receipt.transaction, genesis_hash)
+    if isinstance(parsed, Refusal):
+        field_name = f"transaction.{parsed.field}".rstrip(".")
+        raise NotCanonical(field_name, f"{parsed.name}: {parsed.message}")
+    inner: list[tuple[str, type[Message], bytes]] = [
+        ("result", Result, receipt.result),
+        ("header", Header, receipt.header),
+    ]
+    for name, message_class, data in inner:
+        try:
+            check(message_class, data)
+        except NotCanonical as error:
+            raise NotCanonical(f"{name}.{error.path}".rstrip("."), error.reason) from None
