@@ -17,12 +17,18 @@ EVIDENCE_MAX = 8
 """Reports of evidence a member, after any start: one is enough to act on."""
 ANSWER_CERTIFICATES_MAX = 64
 """Certificates in one answer to a member that lags."""
+ANSWER_INTERVAL_MS = 100
+"""At least so long between two answers to old messages of one member."""
+ITEMS_MAX = 256
+"""Votes or certificates in one message."""
 DIGESTS_MAX = 16
 """Digests in one `BlockRequest`."""
 RANGE_BLOCKS_MAX = 256
 """Final blocks in one `BlockRequest`; the answer is bounded by 4 MiB too."""
 RANGE_GAP = 8
 """From this many missing blocks on, they are asked for by height rather than one by one."""
+HEAVY_BODY_BYTES = 1 << 15
+"""From this body size on, votes already cast are sent before it is executed."""
 EXECUTE_BYTES_MAX = 1 << 19
 """Bodies executed in one step while catching up; the rest waits for the next step."""
 

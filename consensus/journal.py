@@ -1,12 +1,34 @@
-"""What must survive a crash: the records of the consensus journal, and the state they restore.
+"""What must survive a crash: the records of the consensus journal, and what they restore.
 
-Spec: docs/protocol.md, C7.
+Own votes, the certificates relied on, and the blocks voted for, each under a key that begins with its
+kind and view. A record is queued when it comes up and leaves with the next batch that holds a vote, so
+that every vote on disk has all it relied on beside it, and one sync serves a whole step. Never decides
+what to vote. Spec: docs/protocol.md, C7.
+
+| key | value |
+| --- | --- |
+| `b` view (8) digest (32) | CertifiedBlock: header, body and nullifications of a block voted for |
+| `c` view (8) kind (1) | Certificate |
+| `l` | UTF-8: why voting is locked (C11) |
+| `v` view (8) kind (1) | Vote, our own |
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ayni.v1.block_pb2 import CertifiedBlock
+from google.protobuf.message import DecodeError
+
+from ayni.v1.block_pb2 import Certificate, CertifiedBlock, Vote
+from consensus.blocks import Block, certified
+
+BLOCK = b"b"
+CERTIFICATE = b"c"
+LOCK = b"l"
+VOTE = b"v"
+
+
+class JournalDamaged(Exception):
+    """A record is not what this program wrote. The node must not vote on such a disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +39,96 @@ class Snapshot:
     """The last block of the last `Commit`, with its certificates; None while there is only the genesis."""
     records: Mapping[bytes, bytes]
     """Every journal record that was put and not forgotten."""
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What the records say, ascending by view."""
+
+    votes: list[Vote] = field(default_factory=list)
+    certificates: list[Certificate] = field(default_factory=list)
+    blocks: list[CertifiedBlock] = field(default_factory=list)
+    lock: str = ""
+
+
+class Journal:
+    """Queues records, and knows which are on disk."""
+
+    def __init__(self, records: Mapping[bytes, bytes]) -> None:
+        self._queued: dict[bytes, bytes] = {}
+        self._stored = set(records)
+        self._urgent = False
+
+    def put_vote(self, vote: Vote) -> None:
+        """Queue our own vote; the step's batch is written before anything of the step is sent."""
+        self._put(VOTE + vote.view.to_bytes(8) + vote.kind.to_bytes(1), vote.SerializeToString())
+        self._urgent = True
+
+    def put_certificate(self, certificate: Certificate) -> None:
+        """Queue a certificate; it leaves with the next vote."""
+        key = CERTIFICATE + certificate.view.to_bytes(8) + certificate.kind.to_bytes(1)
+        self._put(key, certificate.SerializeToString())
+
+    def put_block(self, block: Block) -> None:
+        """Queue a block that is voted for."""
+        key = BLOCK + block.view.to_bytes(8) + block.digest
+        self._put(key, certified(block, None, None).SerializeToString())
+
+    def put_lock(self, reason: str) -> None:
+        """Queue the lock of our voting (C11)."""
+        self._put(LOCK, reason.encode())
+        self._urgent = True
+
+    def batch(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Return what must be durable before this step's messages leave; empty if they need nothing."""
+        if not self._urgent:
+            return ()
+        records = tuple(sorted(self._queued.items()))
+        self._stored.update(self._queued)
+        self._queued.clear()
+        self._urgent = False
+        return records
+
+    def forget(self, view: int) -> tuple[bytes, ...]:
+        """Return the stored keys of views up to `view`, which is final, and drop what is queued of them."""
+
+        def over(key: bytes) -> bool:
+            return key != LOCK and _view_of(key) <= view
+
+        for key in [key for key in self._queued if over(key)]:
+            del self._queued[key]
+        keys = sorted(key for key in self._stored if over(key))
+        self._stored.difference_update(keys)
+        return tuple(keys)
+
+    def _put(self, key: bytes, value: bytes) -> None:
+        self._queued[key] = value
+
+
+def recover(records: Mapping[bytes, bytes]) -> Recovered:
+    """Return what the records hold. Raises `JournalDamaged`, naming the record."""
+    recovered = Recovered()
+    for key in sorted(records, key=lambda key: (key[:1], key[1:9])):
+        value, kind = records[key], key[:1]
+        try:
+            if kind == VOTE:
+                recovered.votes.append(Vote.FromString(value))
+            elif kind == CERTIFICATE:
+                recovered.certificates.append(Certificate.FromString(value))
+            elif kind == BLOCK:
+                recovered.blocks.append(CertifiedBlock.FromString(value))
+            elif key == LOCK:
+                recovered.lock = value.decode()
+            else:
+                raise JournalDamaged(f"the consensus journal has a record of unknown kind: {key.hex()}")
+        except (DecodeError, UnicodeDecodeError):
+            raise JournalDamaged(
+                f"the consensus journal's record {key.hex()} does not parse ({len(value)} bytes): "
+                "check the disk, and run `ayni node doctor` before this node votes again"
+            ) from None
+    recovered.certificates.sort(key=lambda certificate: certificate.view)
+    return recovered
+
+
+def _view_of(key: bytes) -> int:
+    return int.from_bytes(key[1:9])

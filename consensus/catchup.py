@@ -1,0 +1,187 @@
+"""Getting the blocks that are missing: which, from whom, when, and when to ask another.
+
+A block of a known certificate is asked for by digest; a node that was away asks for final blocks by
+height. What comes back is certified block by block, and `machine.py` verifies it like any certificate; a
+lie costs the liar its stream and us one retry. Decides requests only: never verifies, never executes.
+Spec: docs/protocol.md, C4, C6.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ayni.v1.peer_service_pb2 import BlockRequest, BlockResponse
+from consensus.blocks import BlockTree
+from consensus.certificates import CertificateStore
+from consensus.config import DIGESTS_MAX, RANGE_BLOCKS_MAX, RANGE_GAP, ConsensusConfig
+
+OPEN_REQUESTS_MAX = 16
+"""Requests to one member that may still be answered."""
+
+
+class NotAsked(ValueError):
+    """A member sent blocks that were not asked of it."""
+
+
+@dataclass(slots=True)
+class Missing:
+    """What the certificates name and the tree lacks."""
+
+    digests: dict[bytes, tuple[int, ...]] = field(default_factory=dict)
+    """Digest to the members that signed for it, or for a descendant."""
+    above_height: int | None = None
+    """Ask for final blocks above this height instead: too many are missing."""
+    holders: tuple[int, ...] = ()
+    """Of the final blocks by height."""
+    conflict: str = ""
+    """A final block that does not descend from our last final block: safety is broken."""
+
+
+def what_is_missing(tree: BlockTree, store: CertificateStore) -> Missing:
+    """Return what to fetch: the last final block's chain, and every notarised block above it (C4, C6)."""
+    missing = Missing()
+    final = store.finalization
+    roots = [certificate for view, certificate in store.notarizations.items() if view > store.final_view]
+    if final is not None and final.view > tree.tip.view:
+        roots.insert(0, final)
+    for certificate in roots:
+        chain, lacking = tree.path(certificate.digest)
+        holders = tuple(signature.member for signature in certificate.signatures)
+        gap = chain[0].height - 1 - tree.tip.height if chain else 1
+        if not lacking:
+            for block in chain:
+                if store.notarized(block.view, block.digest) is None and certificate is final:
+                    missing.digests[block.digest] = holders
+        elif gap <= 0:
+            if certificate is final:
+                missing.conflict = (
+                    f"the final block of view {certificate.view} does not descend from our last final block, "
+                    f"height {tree.tip.height}: more than a third of the members are faulty, or this disk is"
+                )
+        elif gap > RANGE_GAP and certificate is final:
+            missing.above_height = tree.executed_height
+            missing.holders = holders
+        else:
+            missing.digests[lacking] = holders
+    return missing
+
+
+@dataclass(slots=True)
+class _Want:
+    holders: tuple[int, ...]
+    due_ms: int
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A request that is not answered yet."""
+
+    digests: tuple[bytes, ...]
+    by_height: bool
+
+
+class Fetcher:
+    """Open wants and open requests."""
+
+    def __init__(self, config: ConsensusConfig) -> None:
+        self._config = config
+        self._connected: dict[int, int] = {}
+        self._wants: dict[bytes, _Want] = {}
+        self._range: _Want | None = None
+        self._above_height = 0
+        self._asked: dict[int, dict[int, _Asked]] = {}
+        self._last_id = 0
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether final blocks are being fetched by height."""
+        return self._range is not None
+
+    def connected_ms(self, member: int) -> int:
+        """Return since when there is an open stream with a member; 0 if there is none."""
+        return self._connected.get(member, 0)
+
+    def peer_up(self, member: int, now_ms: int) -> None:
+        """Note an open stream."""
+        self._connected[member] = now_ms
+        self._asked[member] = {}
+
+    def peer_down(self, member: int) -> None:
+        """Note a lost stream: what was asked over it will not be answered."""
+        self._connected.pop(member, None)
+        self._asked.pop(member, None)
+
+    def want(self, missing: Missing, now_ms: int) -> None:
+        """Replace what is wanted; what was wanted before keeps its place in time."""
+        known = self._wants
+        self._wants = {
+            digest: known.get(digest) or _Want(holders, now_ms + self._config.fetch_delay_ms)
+            for digest, holders in missing.digests.items()
+        }
+        if missing.above_height is None:
+            self._range = None
+        elif self._range is None or self._above_height != missing.above_height:
+            # The last answer was of use: go on at once.
+            attempts = self._range.attempts if self._range else 0
+            self._range = _Want(missing.holders, now_ms, attempts)
+            self._above_height = missing.above_height
+
+    def requests(self, now_ms: int, *, by_height: bool) -> list[tuple[int, BlockRequest]]:
+        """Return the requests that are due, to connected members; `by_height`, if blocks can be taken."""
+        found: list[tuple[int, BlockRequest]] = []
+        groups: dict[int, list[bytes]] = {}
+        for digest, want in self._wants.items():
+            member = self._choose(want, now_ms, offset=digest[0])
+            if member is not None:
+                groups.setdefault(member, []).append(digest)
+        for member, digests in groups.items():
+            for start in range(0, len(digests), DIGESTS_MAX):
+                some = tuple(digests[start : start + DIGESTS_MAX])
+                request_id = self._open(member, _Asked(some, by_height=False))
+                found.append((member, BlockRequest(id=request_id, digests=some)))
+        if by_height and self._range is not None:
+            member = self._choose(self._range, now_ms, offset=0)
+            if member is not None:
+                request_id = self._open(member, _Asked((), by_height=True))
+                from_height = self._above_height + 1
+                request = BlockRequest(id=request_id, from_height=from_height, count=RANGE_BLOCKS_MAX)
+                found.append((member, request))
+        return found
+
+    def answered(self, member: int, response: BlockResponse, now_ms: int) -> None:
+        """Note an answer: what it did not bring is asked of another soon. Raises `NotAsked`."""
+        asked = self._asked.get(member, {}).pop(response.id, None)
+        if asked is None:
+            raise NotAsked(f"an answer to block request {response.id}, which was not asked or is answered")
+        due_ms = now_ms + self._config.fetch_delay_ms
+        wants = [self._wants[digest] for digest in asked.digests if digest in self._wants]
+        if asked.by_height and self._range is not None:
+            wants.append(self._range)
+        for want in wants:
+            want.due_ms = min(want.due_ms, due_ms)
+
+    def deadline_ms(self, *, by_height: bool) -> int | None:
+        """Return when the next request is due, or None; nothing is, while nobody is connected."""
+        wants: Iterable[_Want] = self._wants.values()
+        due = [want.due_ms for want in wants]
+        if by_height and self._range is not None:
+            due.append(self._range.due_ms)
+        return min(due) if due and self._connected else None
+
+    def _choose(self, want: _Want, now_ms: int, *, offset: int) -> int | None:
+        """Return whom to ask now, if it is due: the holders in turn, or anyone if none is connected."""
+        if now_ms < want.due_ms or not self._connected:
+            return None
+        able = [member for member in want.holders if member in self._connected] or sorted(self._connected)
+        member = able[(offset + want.attempts) % len(able)]
+        want.attempts += 1
+        want.due_ms = now_ms + self._config.fetch_retry_ms
+        return member
+
+    def _open(self, member: int, asked: _Asked) -> int:
+        self._last_id += 1
+        open_requests = self._asked.setdefault(member, {})
+        open_requests[self._last_id] = asked
+        while len(open_requests) > OPEN_REQUESTS_MAX:
+            del open_requests[min(open_requests)]
+        return self._last_id

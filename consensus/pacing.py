@@ -1,0 +1,78 @@
+"""When: the timer of the view, quiet, the heartbeat, and the status.
+
+Decides what is due at a given moment; what to do about it is `round.py`'s. Spec: docs/protocol.md, C3, C10,
+C12. All times are milliseconds on the clock of `Machine.step`.
+"""
+
+from consensus.config import FLAT_FAILURES, ConsensusConfig
+
+
+def timeout_ms(config: ConsensusConfig, failures: int) -> int:
+    """Return the timeout of a view before which `failures` views since finality brought no block (C12)."""
+    doublings = min(max(0, failures - FLAT_FAILURES), 32)
+    return min(config.timeout_max_ms, config.timeout_base_ms << doublings)
+
+
+class Pacing:
+    """The timers of one machine."""
+
+    def __init__(self, config: ConsensusConfig, now_ms: int) -> None:
+        self._config = config
+        self._timeout_ms = config.timeout_base_ms
+        self._started_ms: int | None = None
+        self._last_block_ms = now_ms
+        self._status_due_ms = now_ms
+
+    @property
+    def running(self) -> bool:
+        """Whether the view's timer runs; it does not while the network is quiet (C10)."""
+        return self._started_ms is not None
+
+    def enter_view(self, failures: int) -> None:
+        """Stop the timer of the view left; the next starts when something is wanted (C1, C10)."""
+        self._started_ms = None
+        self._timeout_ms = timeout_ms(self._config, failures)
+
+    def start(self, now_ms: int) -> None:
+        """Start the view's timer, if it is not running."""
+        if self._started_ms is None:
+            self._started_ms = now_ms
+
+    def stop(self) -> None:
+        """Be quiet (C10)."""
+        self._started_ms = None
+
+    def block_seen(self, now_ms: int) -> None:
+        """Note that there is a new block: the heartbeat waits from here."""
+        self._last_block_ms = now_ms
+
+    def expired(self, now_ms: int) -> bool:
+        """Return whether the view's time is over (C3)."""
+        return self._started_ms is not None and now_ms >= self._started_ms + self._timeout_ms
+
+    def half_gone(self, now_ms: int) -> bool:
+        """Return whether half of the view's time is over: an empty block may be proposed (C10)."""
+        return self._started_ms is not None and now_ms >= self._started_ms + self._timeout_ms // 2
+
+    def heartbeat_due(self, now_ms: int) -> bool:
+        """Return whether there has been no block for so long that an empty one moves time (C10)."""
+        return now_ms >= self._last_block_ms + self._config.heartbeat_ms
+
+    def status_due(self, now_ms: int) -> bool:
+        """Return whether a status is due, and if so, wait for the next one from now."""
+        if now_ms < self._status_due_ms:
+            return False
+        self._status_due_ms = now_ms + self._config.status_interval_ms
+        return True
+
+    def status_deadline_ms(self) -> int:
+        """Return when the next status is due."""
+        return self._status_due_ms
+
+    def view_deadlines_ms(self, now_ms: int) -> list[int]:
+        """Return the moments ahead at which the view's timer, its half, or the heartbeat fall due."""
+        if self._started_ms is None:
+            due = [self._last_block_ms + self._config.heartbeat_ms]
+        else:
+            due = [self._started_ms + self._timeout_ms // 2, self._started_ms + self._timeout_ms]
+        return [at_ms for at_ms in due if at_ms > now_ms]

@@ -1,0 +1,479 @@
+"""The six rules of Simplex (docs/protocol.md, C1 to C6): what a member does in its view, and why.
+
+    enter a view ──► propose (C1) ──► execute, vote notarize (C2) ─┐
+         ▲            timer: vote nullify (C3) ────────────────────┤
+         │                                                         ▼
+         └── notarisation: vote finalize (C4) · nullification (C5) · finalisation: commit (C6)
+
+Everything that affects the round is a field of `Round`. Certificates and votes come in verified or are
+verified by the vote pool; messages from peers are read in `machine.py`; whether a vote may be cast is
+`voting.py`'s to say; timers are in `pacing.py`. Nothing here sends: effects go to the outbox.
+"""
+
+from ayni.v1.block_pb2 import (
+    VOTE_KIND_FINALIZE,
+    VOTE_KIND_NOTARIZE,
+    VOTE_KIND_NULLIFY,
+    Certificate,
+    Evidence,
+    Proposal,
+    Vote,
+    VoteKind,
+)
+from consensus.application import (
+    Application,
+    BlockInvalid,
+    BlockSlot,
+    BlockUntimely,
+    BuiltBlock,
+    Unavailable,
+)
+from consensus.blocks import Block, BlockTree, certified, read_block
+from consensus.certificates import CertificateStore
+from consensus.config import (
+    EVIDENCE_VIEWS,
+    EXECUTE_BYTES_MAX,
+    HEAVY_BODY_BYTES,
+    UNFINAL_WITH_TRANSACTIONS_MAX,
+)
+from consensus.events import (
+    ALARM_CERTIFIED_INVALID,
+    ALARM_INVALID_PROPOSAL,
+    ALARM_SAFETY,
+    ALARM_UNTIMELY_PROPOSAL,
+    Alarm,
+    Broadcast,
+    Commit,
+    PeerFault,
+    ReportEvidence,
+)
+from consensus.journal import Journal
+from consensus.leader import Presence, leader_of
+from consensus.outbox import Outbox
+from consensus.pacing import Pacing
+from consensus.relay import Relay
+from consensus.votes import VotePool
+from consensus.voting import Ballot
+from proofs.certificates import EPOCH
+from proofs.membership import Membership
+
+
+class Round:
+    """One member's part in the round; `progress` does whatever the rules allow now."""
+
+    def __init__(
+        self,
+        *,
+        membership: Membership,
+        member: int | None,
+        application: Application,
+        tree: BlockTree,
+        store: CertificateStore,
+        pool: VotePool,
+        ballot: Ballot,
+        journal: Journal,
+        presence: Presence,
+        pacing: Pacing,
+        relay: Relay,
+        outbox: Outbox,
+    ) -> None:
+        self._members = len(membership.members)
+        self._genesis_hash = membership.genesis_hash
+        self._member = member
+        self._application = application
+        self.tree = tree
+        self.store = store
+        self.pool = pool
+        self.ballot = ballot
+        self._journal = journal
+        self._presence = presence
+        self._pacing = pacing
+        self._relay = relay
+        self._outbox = outbox
+        self.view = 1
+        self.candidate: Block | None = None
+        """The first proposal of the current view by its leader (C2)."""
+        self.proposal: Proposal | None = None
+        """Our own proposal of the current view, for those who lack it."""
+        self.proposed_ms = 0
+        self.halted = False
+        self.backlog = False
+        """Whether work is left for another step at once."""
+        self.views_nullified = 0
+        self.evidence_reported = 0
+        self._woken = False
+        """A consensus message came in for the current view (C10)."""
+        self._became_final = False
+        self._proposed_in_step = False
+        self._changed = False
+        self._certified_invalid = False
+        self._unavailable: list[Block] = []
+
+    @property
+    def leader(self) -> int:
+        """The leader of the current view."""
+        return leader_of(self.view, self._members)
+
+    # --- certificates and votes come in ---------------------------------------------------------------
+
+    def take_vote(self, vote: Vote, now_ms: int, *, own: bool = False) -> None:
+        """Take in a vote. Raises `CertificateInvalid`."""
+        received = self.pool.receive(vote, own=own)
+        if received.evidence is not None:
+            self._report(received.evidence)
+        if received.fresh and not own and vote.view == self.view:
+            self._woken = True
+        if received.certificate is not None:
+            self.adopt(received.certificate, now_ms)
+
+    def adopt(self, certificate: Certificate, now_ms: int) -> None:
+        """Take in a verified certificate: store it, relay it, and enter the view after it (C4 to C6)."""
+        kind, view = certificate.kind, certificate.view
+        held = self.store.held(kind, view)
+        if held is not None or view <= self.tree.tip.view:
+            if held is not None and kind == VOTE_KIND_FINALIZE and held.digest != certificate.digest:
+                self._halt(
+                    ALARM_SAFETY,
+                    f"two blocks of view {view} are final, {held.digest.hex()} and "
+                    f"{certificate.digest.hex()}: more than a third of the members are faulty",
+                )
+            return
+        final_view = self.store.final_view
+        if view > final_view - EVIDENCE_VIEWS:
+            for evidence in self.pool.absorb(certificate):
+                self._report(evidence)
+        for signature in certificate.signatures:
+            self._presence.voted(signature.member, view, beyond=kind == VOTE_KIND_FINALIZE)
+        self.store.add(certificate)
+        self._changed = True
+        if view > final_view:
+            self._journal.put_certificate(certificate)
+            self._relay.add(certificate, now_ms)
+        if kind == VOTE_KIND_NOTARIZE:
+            self._pacing.block_seen(now_ms)
+            self._finalize(certificate, now_ms)  # C4
+            block = self.tree.get(certificate.digest)
+            if block is not None:
+                self.tree.retry(block)
+        elif kind == VOTE_KIND_FINALIZE:
+            self._became_final = True
+            self.pool.prune(view)
+        elif view >= self.view:
+            self.views_nullified += 1
+        self.enter(view + 1, woken=kind == VOTE_KIND_NULLIFY)
+
+    def enter(self, view: int, *, woken: bool) -> None:
+        """Enter `view`, unless this or a later one is entered: max(current, v + 1) (C4, C5)."""
+        if view <= self.view:
+            return
+        self._presence.skipped(view - self.view - 1)
+        self.view = view
+        self.candidate = None
+        self.proposal = None
+        # C10: after a nullification somebody still waits for a block; and votes may have come ahead.
+        self._woken = woken or self.pool.active(view)
+        self._pacing.enter_view(self._failures())
+
+    def take_candidate(self, block: Block) -> None:
+        """Take in the leader's proposal of the current view; only the first counts (C2)."""
+        if self.candidate is None:
+            self.candidate = self.tree.add(block)
+            self._woken = True
+        if self.candidate.digest == block.digest:
+            self.tree.retry(self.candidate)
+
+    def retry(self) -> None:
+        """Look again at blocks whose parent's state was not there."""
+        for block in self._unavailable:
+            if self.tree.get(block.digest) is block:
+                self.tree.retry(block)
+        self._unavailable.clear()
+
+    def begin_voting(self, now_ms: int) -> None:
+        """Voting is allowed from now on: vote what is overdue, and give the view its whole time (C4)."""
+        self._pacing.stop()
+        for view in sorted(self.store.notarizations):
+            self._finalize(self.store.notarizations[view], now_ms)
+
+    # --- what the rules allow now -----------------------------------------------------------------------
+
+    def progress(self, now_ms: int) -> None:
+        """Execute, commit, vote and propose until nothing more is allowed."""
+        self._proposed_in_step = False
+        self.backlog = False
+        self._changed = True
+        while self._changed and not self.halted:
+            self._changed = False
+            self._execute()
+            self._commit(now_ms)
+            self._notarize(now_ms)
+            self._pace(now_ms)
+            self._propose(now_ms)
+            self._nullify(now_ms)
+
+    def _execute(self) -> None:
+        """Execute what is notarised or proposed in this view, parents first (C2)."""
+        budget = EXECUTE_BYTES_MAX
+        ready = self.tree.ready
+        while ready:
+            block = ready[0]
+            known = self.tree.get(block.digest) is block
+            notarized = self.store.notarized(block.view, block.digest) is not None
+            if not known or block.executed or block.refused or not (notarized or block is self.candidate):
+                ready.popleft()
+                continue
+            # Votes that are cast already need not wait for a big block, nor messages for many.
+            if budget <= 0 or (self._outbox.votes and len(block.body) > HEAVY_BODY_BYTES):
+                self.backlog = True
+                return
+            ready.popleft()
+            budget -= len(block.body)
+            if self._link(block) and self._check(block, timely=not notarized):
+                self.tree.executed(block)
+                self._changed = True
+
+    def _link(self, block: Block) -> bool:
+        """Check a block against its parent, and give it the nullifications between the two (C1, C9)."""
+        parent = self.tree.get(block.parent)
+        if parent is None:
+            return False
+        if block.height != parent.height + 1:
+            self._refuse(block, f"its height is {block.height} on a parent of height {parent.height}")
+            return False
+        nullifications = self.store.nullified_between(parent.view, block.view)
+        if nullifications is None:
+            self.tree.drop(block)
+            if block.source >= 0:
+                reason = f"the block of view {block.view} came without the nullifications since its parent"
+                self._outbox.notices.append(PeerFault(block.source, reason))
+            return False
+        block.nullifications = tuple(nullifications)
+        return True
+
+    def _check(self, block: Block, *, timely: bool) -> bool:
+        try:
+            self._application.check(block.header, block.body, timely=timely)
+        except BlockInvalid as error:
+            self._refuse(block, str(error))
+        except BlockUntimely as error:
+            message = f"the proposal of view {block.view} by member {self._name(block)}: {error}"
+            self._outbox.notices.append(Alarm(ALARM_UNTIMELY_PROPOSAL, message))
+        except Unavailable:
+            self._unavailable.append(block)
+        else:
+            return True
+        return False
+
+    def _refuse(self, block: Block, reason: str) -> None:
+        block.refused = reason
+        what = f"block {block.height} of view {block.view} by member {self._name(block)}"
+        if self.store.notarized(block.view, block.digest) is None:
+            message = f"{what} is not valid: {reason}"
+            self._outbox.notices.append(Alarm(ALARM_INVALID_PROPOSAL, message))
+        else:
+            message = f"{what} is notarised by a quorum, but not valid here: {reason}"
+            self._outbox.notices.append(Alarm(ALARM_CERTIFIED_INVALID, message))
+            self._certified_invalid = True
+            self._changed = True
+
+    def _commit(self, now_ms: int) -> None:
+        """Commit the highest final block that is executed, and its ancestors (C6)."""
+        tip = self.tree.tip
+        if self.store.final_view <= tip.view:
+            return
+        if self._certified_invalid:
+            self._halt_if_final_is_invalid()
+        for view in sorted(self.store.finalizations, reverse=True):
+            if view <= tip.view:
+                return
+            block = self.tree.get(self.store.finalizations[view].digest)
+            if block is None or not block.executed:
+                continue
+            chain, missing = self.tree.path(block.digest)
+            if not missing and all(self.store.notarized(block.view, block.digest) for block in chain):
+                self._commit_chain(chain, now_ms)
+                return
+
+    def _halt_if_final_is_invalid(self) -> None:
+        """A final block that the rules refuse here: this node, or a quorum, is wrong (B3)."""
+        final = self.store.finalization
+        chain, _ = self.tree.path(final.digest) if final is not None else ([], b"")
+        for block in chain:
+            if block.refused:
+                message = f"block {block.height} is final, but not valid here: {block.refused}"
+                self._halt(ALARM_CERTIFIED_INVALID, message)
+                return
+
+    def _commit_chain(self, chain: list[Block], now_ms: int) -> None:
+        blocks = tuple(
+            certified(
+                block,
+                self.store.notarized(block.view, block.digest),
+                self.store.finalized(block.view, block.digest),
+            )
+            for block in chain
+        )
+        tip = chain[-1]
+        self.tree.advance(tip)
+        self.store.prune(tip.view)
+        self.ballot.close(tip.view)
+        self._pacing.block_seen(now_ms)
+        self._outbox.commits.append(Commit(blocks, tip.digest, self._journal.forget(tip.view)))
+        self._changed = True
+
+    def _notarize(self, now_ms: int) -> None:
+        """Vote notarize for the first proposal of the view that checks (C2)."""
+        block = self.candidate
+        if block is None or not block.executed or not self.ballot.may(VOTE_KIND_NOTARIZE, self.view):
+            return
+        self._journal.put_block(block)
+        self._cast(VOTE_KIND_NOTARIZE, self.view, block.digest, now_ms)
+
+    def _finalize(self, notarization: Certificate, now_ms: int) -> None:
+        """Vote finalize for a notarised block, its body here or not (C4)."""
+        view = notarization.view
+        if view > self.store.final_view and self.ballot.may(VOTE_KIND_FINALIZE, view):
+            self._cast(VOTE_KIND_FINALIZE, view, notarization.digest, now_ms)
+
+    def _nullify(self, now_ms: int) -> None:
+        """Vote nullify on the timer, or at once if the leader is silent (C3)."""
+        if not self._pacing.running or not self.ballot.may(VOTE_KIND_NULLIFY, self.view):
+            return
+        leader = self.leader
+        silent = leader != self._member and self._presence.silent(leader, self.view)
+        if silent or self._pacing.expired(now_ms):
+            self._cast(VOTE_KIND_NULLIFY, self.view, b"", now_ms)
+
+    def _cast(self, kind: VoteKind, view: int, digest: bytes, now_ms: int, *, send: bool = True) -> None:
+        vote = self.ballot.cast(kind, view, digest)
+        self._journal.put_vote(vote)  # C7: the batch of this step is synced before the vote leaves
+        if send:
+            self._outbox.votes.append(vote)
+        self._changed = True
+        self._woken = self._woken or view == self.view
+        self.take_vote(vote, now_ms, own=True)
+
+    # --- quiet, and proposing -----------------------------------------------------------------------------
+
+    def _pace(self, now_ms: int) -> None:
+        """Run the view's timer while a block is wanted; be quiet otherwise (C10)."""
+        if not self._pacing.running:
+            if self._wanted(now_ms):
+                self._pacing.start(now_ms)
+        elif self._became_final and not self._wanted(now_ms):
+            self._pacing.stop()
+        self._became_final = False
+
+    def _wanted(self, now_ms: int) -> bool:
+        if self._woken or max(self.store.notarizations, default=0) > self.store.final_view:
+            return True
+        if self.tree.tip.view < self.store.final_view:
+            return False  # we are behind: others decide whether there is work
+        if self._pacing.heartbeat_due(now_ms):
+            return True
+        return self._application.executable_pending(self.tree.tip.digest)
+
+    def _propose(self, now_ms: int) -> None:
+        """Propose on the highest notarised block, if this view is ours and a block is wanted (C1, C10)."""
+        if self.leader != self._member:
+            return
+        if self.candidate is not None:
+            if self.proposal is None and self.candidate.executed:
+                self._send_proposal(self.candidate, now_ms)  # C7: after a restart, the same bytes
+            return
+        if not self._pacing.running or not self.ballot.may(VOTE_KIND_NOTARIZE, self.view):
+            return
+        if self._proposed_in_step:
+            self.backlog = True  # a network of one member: one block a step
+            return
+        found = self._parent()
+        if found is None:
+            return
+        parent, nullifications = found
+        built = self._build(parent, now_ms)
+        if built is None:
+            return
+        block = read_block(built.header, built.body, self._members)
+        block.nullifications = tuple(nullifications)
+        block = self.tree.add(block)
+        self.tree.executed(block)
+        self.candidate = block
+        self._proposed_in_step = True
+        self._journal.put_block(block)
+        # C1: a proposal is the leader's own notarize vote.
+        self._cast(VOTE_KIND_NOTARIZE, block.view, block.digest, now_ms, send=False)
+        self._send_proposal(block, now_ms)
+
+    def _send_proposal(self, block: Block, now_ms: int) -> None:
+        vote = self.ballot.held(VOTE_KIND_NOTARIZE, block.view)
+        if vote is None or vote.digest != block.digest:
+            return
+        parent = self.tree.get(block.parent)
+        notarization = self.store.notarized(parent.view, parent.digest) if parent is not None else None
+        proposal = Proposal(
+            header=block.header,
+            body=block.body,
+            signature=vote.signature,
+            parent_notarization=notarization,
+            nullifications=block.nullifications,
+        )
+        self.proposed_ms = now_ms
+        if self.view == block.view:
+            self.proposal = proposal
+        self._outbox.messages.append(Broadcast(proposal))
+
+    def _parent(self) -> tuple[Block, list[Certificate]] | None:
+        """Return the highest notarised block that may be extended, with the nullifications since (C1)."""
+        nullifications: list[Certificate] = []
+        for view in range(self.view - 1, self.tree.tip.view, -1):
+            notarization = self.store.notarizations.get(view)
+            block = self.tree.get(notarization.digest) if notarization is not None else None
+            if block is not None and block.executed:
+                return block, nullifications[::-1]
+            nullification = self.store.nullifications.get(view)
+            if nullification is None:
+                return None
+            nullifications.append(nullification)
+        return self.tree.tip, nullifications[::-1]
+
+    def _build(self, parent: Block, now_ms: int) -> BuiltBlock | None:
+        """Return a block with transactions, or an empty one where C10 allows it."""
+        slot = BlockSlot(parent.digest, EPOCH, self.view, self.leader, with_transactions=True)
+        try:
+            if (
+                self.tree.carriers(parent.digest) < UNFINAL_WITH_TRANSACTIONS_MAX
+                and self._application.executable_pending(parent.digest)
+                and (built := self._application.build(slot)) is not None
+            ):
+                return built
+            beating = parent is self.tree.tip and self._pacing.heartbeat_due(now_ms)
+            if beating or self._pacing.half_gone(now_ms):
+                return self._application.build(
+                    BlockSlot(parent.digest, EPOCH, self.view, self.leader, with_transactions=False)
+                )
+        except Unavailable:
+            return None
+        return None
+
+    # --- helpers ------------------------------------------------------------------------------------------
+
+    def _failures(self) -> int:
+        """Return how many views since finality, before this one, brought no block (C12)."""
+        final_view = self.store.final_view
+        notarized = sum(1 for view in self.store.notarizations if final_view < view < self.view)
+        return self.view - 1 - final_view - notarized
+
+    def _name(self, block: Block) -> int:
+        return leader_of(block.view, self._members)
+
+    def _report(self, evidence: Evidence) -> None:
+        self.evidence_reported += 1
+        self._outbox.notices.append(ReportEvidence(evidence))
+
+    def _halt(self, code: str, message: str) -> None:
+        self.halted = True
+        self._outbox.notices.append(Alarm(code, message, halt=True))
+
+    def halt_unsafe(self, message: str) -> None:
+        """Stop: finality contradicts itself (C6)."""
+        self._halt(ALARM_SAFETY, message)
