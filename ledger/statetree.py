@@ -23,7 +23,7 @@ class StateTree:
         self.bits = bits
         self._reader = reader
         self._buckets: dict[int, dict[bytes, bytes]] = {}
-        self._nodes = bytearray(_HASH << (bits + 1))
+        self._nodes: list[bytes] = [b""] * (2 << bits)
         self._fill(reader.bucket_hashes())
 
     def _fill(self, stored: bytes | None) -> None:
@@ -35,18 +35,22 @@ class StateTree:
                 for i in range(leaves)
             )
         nodes = self._nodes
-        nodes[leaves * _HASH :] = stored
         known: dict[bytes, bytes] = {}
-        for node in range(leaves - 1, 0, -1):
-            pair = bytes(nodes[node * 2 * _HASH : (node * 2 + 2) * _HASH])
-            found = known.get(pair)
-            if found is None:
-                found = known[pair] = shape.node_hash(pair[:_HASH], pair[_HASH:])
-            nodes[node * _HASH : (node + 1) * _HASH] = found
+        for index in range(leaves):
+            found = stored[index * _HASH : (index + 1) * _HASH]
+            nodes[leaves + index] = known.setdefault(found, found)
+        for number in range(leaves - 1, 0, -1):
+            left, right = nodes[2 * number], nodes[2 * number + 1]
+            if left is not right:
+                nodes[number] = shape.node_hash(left, right)
+            elif (twice := known.get(left + right)) is None:
+                nodes[number] = known[left + right] = shape.node_hash(left, right)
+            else:
+                nodes[number] = twice
 
     def node(self, number: int) -> bytes:
         """Hash of a node."""
-        return bytes(self._nodes[number * _HASH : (number + 1) * _HASH])
+        return self._nodes[number]
 
     def root(self) -> bytes:
         """`state_root` of the final state."""
@@ -63,7 +67,7 @@ class StateTree:
 
     def bucket_hashes(self) -> bytes:
         """All bucket hashes, in order."""
-        return bytes(self._nodes[_HASH << self.bits :])
+        return b"".join(self._nodes[1 << self.bits :])
 
     def path(self, index: int) -> list[bytes]:
         """Sibling hashes from bucket `index` up to below the root."""
@@ -76,8 +80,9 @@ class StateTree:
 
     def advance(self, change: TreeChange) -> None:
         """Takes over the change of a block that became final."""
+        nodes = self._nodes
         for number, value in change.nodes.items():
-            self._nodes[number * _HASH : (number + 1) * _HASH] = value
+            nodes[number] = value
         if len(self._buckets) + len(change.buckets) > _CACHED_BUCKETS_MAX:
             self._buckets.clear()
         self._buckets.update(change.buckets)
@@ -141,16 +146,14 @@ class TreeChange:
     def _rehash(self) -> None:
         leaves = 1 << self.tree.bits
         nodes = self.nodes
-        level = []
+        hash_of = shape.node_hash
+        before = self.tree.node if self.parent is None else self.parent.node
         for index, bucket in self.buckets.items():
-            number = leaves + index
-            nodes[number] = shape.bucket_hash(sorted(bucket.items()))
-            level.append(number)
-        while level and level[0] > 1:
-            above = {number >> 1 for number in level}
-            for number in above:
+            nodes[leaves + index] = shape.bucket_hash(sorted(bucket.items()))
+        level = set(nodes)
+        while level and 1 not in level:
+            level = {number >> 1 for number in level}
+            for number in level:
                 left = number << 1
-                nodes[number] = shape.node_hash(
-                    nodes.get(left) or self.node(left), nodes.get(left | 1) or self.node(left | 1)
-                )
-            level = list(above)
+                right = left | 1
+                nodes[number] = hash_of(nodes.get(left) or before(left), nodes.get(right) or before(right))
