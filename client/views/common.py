@@ -5,6 +5,7 @@ Pure. JSON never holds an amount as a number; see client/output.py.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ayni.v1 import keys_pb2, ledger_service_pb2
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Document = dict[str, Any]
+
+
+def unit_or_parts(units: Mapping[str, Unit], code: str) -> Unit:
+    """The unit of that code; of an unknown one, amounts are shown in smallest parts."""
+    return units.get(code) or Unit(code, 1)
 
 
 def read_at_json(at: ledger_service_pb2.ReadAt) -> Document:

@@ -20,6 +20,7 @@ from client.views.common import (
     ratio_json,
     ratio_text,
     read_at_json,
+    unit_or_parts,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def parameter_text(parameter: genesis_pb2.Parameter, units: Units) -> str:
             days, rest_ms = divmod(parameter.value, _MS_PER_DAY)
             return f"{parameter.value / 1000:g} seconds" if rest_ms else f"{days:,} days"
         case "unattested-max":
-            return amount_text(parameter.value, units[parameter.unit])
+            return amount_text(parameter.value, unit_or_parts(units, parameter.unit))
         case _:
             return percent_text(parameter.value)
 
@@ -56,7 +57,7 @@ def parameter_json(parameter: genesis_pb2.Parameter, units: Units) -> Document:
     name = PARAMETERS.get(parameter.name, "")
     value: int | str = parameter.value
     if name == "unattested-max":
-        value = decimal_text(parameter.value, units[parameter.unit])
+        value = decimal_text(parameter.value, unit_or_parts(units, parameter.unit))
     measure = {"period-min": "milliseconds", "unattested-max": parameter.unit}.get(name, "basis points")
     return {"name": name, "unit": parameter.unit or None, "value": value, "measure": measure}
 
