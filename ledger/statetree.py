@@ -31,7 +31,7 @@ class StateTree:
         if stored is None:
             empty = shape.bucket_hash([])
             stored = b"".join(
-                shape.bucket_hash(entries) if (entries := self._reader.bucket(i)) else empty
+                shape.bucket_hash(sorted(entries)) if (entries := self._reader.bucket(i)) else empty
                 for i in range(leaves)
             )
         nodes = self._nodes
