@@ -114,8 +114,8 @@ def _within_original(original: Original, line: Line, before: ReversedRecord) -> 
     return Refusal(
         refusals.REVERSAL_BEYOND_ORIGINAL,
         line.field,
-        f"line {line.original_line} moved {moved} and {before.amount} of it was taken back before; {line.amount}"
-        f" was asked, at most {moved - before.amount} can be taken back",
+        f"line {line.original_line} moved {moved}, and {before.amount} of it was taken back before;"
+        f" {line.amount} was asked, at most {moved - before.amount} can be taken back",
     )
 
 
