@@ -69,23 +69,24 @@ class Outbox:
         """
         transactions = list(transactions)
         one_by_one = len(transactions) <= SYNC_ONE_BY_ONE_MAX
-        self._pending.mkdir(parents=True, exist_ok=True)
+        written: list[Path] = []
         try:
+            self._pending.mkdir(parents=True, exist_ok=True)
             for raw in transactions:
-                tx_id = id_of(raw)
-                path = self._pending / f"{tx_id.hex()}.ayni"
-                temporary = path.with_suffix(".part")
+                temporary = self._pending / f"{id_of(raw).hex()}.part"
                 handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
                 with os.fdopen(handle, "wb") as file:
                     file.write(raw)
                     file.flush()
                     if one_by_one:
                         os.fsync(file.fileno())
-                temporary.replace(path)
+                written.append(temporary)
             if not one_by_one:
                 os.sync()  # cheaper than thousands of fsyncs; on Linux it returns when all is written
-            sync_directory(self._pending)
-            sync_directory(self._pending.parent)
+            for temporary in written:
+                temporary.replace(temporary.with_suffix(".ayni"))
+            for directory in (self._pending, *self._pending.parents[:3]):
+                sync_directory(directory)
         except OSError as error:
             raise UsageProblem(
                 f"The outbox {self._pending} cannot be written.",

@@ -1,0 +1,130 @@
+"""The encrypted keystore, and `ayni keys`."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from client.errors import KeyProblem, NotFound, UsageProblem
+from client.keys import Keystore, password_source
+from proofs.signing import SigningKey
+from tests.client.conftest import CHEAP, PASSWORD, Ayni, three_lines
+from tests.client.fakes import seeded
+
+
+def keystore(path: Path, password: str = PASSWORD) -> Keystore:
+    return Keystore(path, lambda new: password, CHEAP)
+
+
+def test_a_key_comes_back_after_closing_and_only_its_owner_may_read_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "keystore.json"
+    made = keystore(path).new("emilia/cadiai")
+    assert made.seed == keystore(path).signing_key("emilia/cadiai").seed
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_file_shows_public_keys_and_no_seed(tmp_path: Path) -> None:
+    path = tmp_path / "keystore.json"
+    key = keystore(path).new("a")
+    text = path.read_text()
+    assert key.public_key.hex() in text
+    assert key.seed.hex() not in text
+    opened = Keystore(path, lambda new: pytest.fail("the password was asked for"), CHEAP)
+    assert {"a": key.public_key} == opened.public_keys()
+    assert opened.names_of(key.public_key) == ["a"]
+
+
+def test_a_wrong_password_does_not_open_it(tmp_path: Path) -> None:
+    path = tmp_path / "keystore.json"
+    keystore(path).new("a")
+    with pytest.raises(KeyProblem) as error:
+        keystore(path, "wrong").signing_key("a")
+    assert error.value.what == f"The keystore {path} does not open."
+    assert error.value.why == "The password is wrong, or the file was changed."
+
+
+def test_a_changed_byte_of_the_box_and_a_foreign_public_key_are_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "keystore.json"
+    keystore(path).new("a")
+    document = json.loads(path.read_text())
+    document["public_keys"]["a"] = seeded("somebody else").public_key.hex()
+    path.write_text(json.dumps(document))
+    with pytest.raises(KeyProblem, match="the public keys it lists are not those of its seeds"):
+        keystore(path).signing_key("a")
+    document["box"] = "A" + document["box"][1:] if document["box"][0] != "A" else "B" + document["box"][1:]
+    path.write_text(json.dumps(document))
+    with pytest.raises(KeyProblem, match="does not open"):
+        keystore(path).signing_key("a")
+
+
+def test_a_key_is_never_overwritten_and_a_name_has_bounds(tmp_path: Path) -> None:
+    store = keystore(tmp_path / "keystore.json")
+    store.new("a")
+    with pytest.raises(UsageProblem, match="There is a key 'a' already"):
+        store.new("a")
+    with pytest.raises(UsageProblem, match="'-a' cannot be a key's name"):
+        store.new("-a")
+    with pytest.raises(UsageProblem, match="at most|80"):
+        store.new("a" * 81)
+    with pytest.raises(NotFound, match="There is no key 'b'"):
+        store.signing_key("b")
+
+
+def test_a_new_password_replaces_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "keystore.json"
+    key = keystore(path).new("a")
+    answers = {False: PASSWORD, True: "another"}
+    Keystore(path, lambda new: answers[new], CHEAP).change_password()
+    assert key.seed == keystore(path, "another").signing_key("a").seed
+    with pytest.raises(KeyProblem):
+        keystore(path).signing_key("a")
+
+
+def test_the_password_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("from a file\n")
+    assert password_source({"AYNI_KEYSTORE_PASSWORD": "x"}, tmp_path)(False) == "x"
+    assert password_source({"AYNI_KEYSTORE_PASSWORD_FILE": str(secret)}, tmp_path)(False) == "from a file"
+
+
+def test_a_wrong_password_at_the_command_line_exits_7_with_three_lines(
+    ayni: Ayni, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AYNI_KEYSTORE_PASSWORD", "wrong")
+    result = ayni("keys", "new", "b")
+    assert result.code == 7
+    assert "does not open" in three_lines(result.err)[0]
+    assert len(result.err.splitlines()) == 3
+
+
+def test_keys_are_made_listed_exported_and_imported(ayni: Ayni, tmp_path: Path) -> None:
+    assert ayni("keys", "new", "second").code == 0
+    listed = json.loads(ayni("keys", "list", "--json").out)
+    assert (listed["ayni"], listed["kind"]) == (1, "keys")
+    assert [one["name"] for one in listed["keys"]] == ["cadiai", "second"]
+    exported = tmp_path / "second.key"
+    assert ayni("keys", "export", "second", "-o", str(exported)).code == 0
+    assert stat.S_IMODE(exported.stat().st_mode) == 0o600
+    assert ayni("keys", "import", str(exported)).code == 2  # the name is taken
+    assert ayni("keys", "import", str(exported), "--name", "third").code == 0
+    second, third = (
+        json.loads(ayni("keys", "show", name, "--json").out)["keys"][0] for name in ("second", "third")
+    )
+    assert second["public_key"] == third["public_key"]
+    assert ayni("keys", "show", "fourth").code == 8
+
+
+def test_a_nodes_key_file_can_be_imported_and_garbage_cannot(ayni: Ayni, tmp_path: Path) -> None:
+    raw = tmp_path / "decision.key"
+    raw.write_text(seeded("emilia decision").seed.hex() + "\n")
+    assert ayni("keys", "import", str(raw)).code == 2  # it has no name
+    assert ayni("keys", "import", str(raw), "--name", "emilia").code == 0
+    shown = json.loads(ayni("keys", "show", "emilia", "--json").out)
+    assert SigningKey(seeded("emilia decision").seed).public_key.hex() == shown["keys"][0]["public_key"]
+    raw.write_text("hello")
+    result = ayni("keys", "import", str(raw), "--name", "x")
+    assert result.code == 2
+    assert f"ayni: {raw} holds no key." == three_lines(result.err)[0]

@@ -1,0 +1,114 @@
+"""Signed bytes survive a crash, and the same bytes are sent again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from client import transactions
+from client.drafts import Draft, id_of, sign
+from client.errors import KeyProblem, NotFound, UsageProblem
+from client.outbox import Outbox
+from client.stamps import Stamp
+from tests.client.conftest import Ayni, three_lines
+from tests.client.fakes import FakeNode, seeded
+
+
+def draft(number: int = 1) -> Draft:
+    leg = transactions.leg("lazio/coop", "EUC", number, value_date=20_000)
+    return transactions.transfer("emilia/cadiai", [leg], Stamp(bytes([number]) * 16, 1_900_000_000_000))
+
+
+def raw(node: FakeNode, number: int = 1) -> bytes:
+    return sign(draft(number), [seeded("cadiai")], node.genesis_hash)
+
+
+def test_bytes_are_kept_until_a_definite_outcome_and_final_ones_keep_their_name(
+    outbox: Outbox, node: FakeNode
+) -> None:
+    one, two = raw(node, 1), raw(node, 2)
+    outbox.put([one, two])
+    assert {one, two} == {entry.transaction() for entry in outbox.pending()}
+    outbox.settle(id_of(one), final=True)
+    outbox.settle(id_of(two), final=False)
+    assert outbox.pending() == []
+    assert id_of(one) == outbox.find(id_of(one).hex()[:8])
+    with pytest.raises(NotFound, match="No transaction beginning with"):
+        outbox.find(id_of(two).hex()[:8])
+
+
+def test_many_at_once_are_kept_too(outbox: Outbox, node: FakeNode) -> None:
+    many = [raw(node, number) for number in range(1, 101)]
+    outbox.put(many)
+    assert sorted(many) == sorted(entry.transaction() for entry in outbox.pending())
+
+
+def test_half_written_files_of_a_crash_are_not_pending(outbox: Outbox, node: FakeNode, home: Path) -> None:
+    outbox.put([raw(node)])
+    [entry] = outbox.pending()
+    (entry.path.parent / "aa.part").write_bytes(b"half")
+    assert [entry.tx_id] == [one.tx_id for one in outbox.pending()]
+
+
+def test_a_damaged_file_is_told_and_never_sent(outbox: Outbox, node: FakeNode) -> None:
+    outbox.put([raw(node)])
+    [entry] = outbox.pending()
+    entry.path.write_bytes(raw(node, 2))
+    with pytest.raises(KeyProblem, match="is damaged"):
+        entry.transaction()
+
+
+def test_an_id_is_named_by_its_beginning(outbox: Outbox, node: FakeNode) -> None:
+    outbox.put([raw(node)])
+    whole = id_of(raw(node)).hex()
+    assert id_of(raw(node)) == outbox.find(whole) == outbox.find(whole[:6].upper())
+    with pytest.raises(UsageProblem, match="too short"):
+        outbox.find(whole[:3])
+    with pytest.raises(UsageProblem, match="is not a transaction id"):
+        outbox.find("hello")
+
+
+def test_an_outbox_that_cannot_be_written_stops_before_sending(
+    ayni: Ayni, home: Path, node: FakeNode
+) -> None:
+    (home / "outbox").write_text("a file is in the way")
+    result = ayni("tx", "transfer", "emilia/cadiai", "lazio/coop", "1", "EUC")
+    assert result.code == 2
+    assert "nothing was sent" in three_lines(result.err)[1]
+    assert node.seen == []
+
+
+def test_after_a_crash_the_same_bytes_are_sent_again(ayni: Ayni, outbox: Outbox, node: FakeNode) -> None:
+    """The crash: the bytes are durable, the process died before any outcome."""
+    signed = raw(node)
+    outbox.put([signed])
+    listed = ayni("tx", "pending")
+    assert id_of(signed).hex()[:16] in listed.out
+    result = ayni("tx", "pending", "--resend")
+    assert result.code == 0
+    assert [signed] == node.seen
+    assert outbox.pending() == []
+    assert "nothing is pending" in ayni("tx", "pending").out
+
+
+def test_the_same_intent_is_not_given_a_second_nonce_while_it_is_pending(
+    ayni: Ayni, outbox: Outbox, node: FakeNode
+) -> None:
+    outbox.put([raw(node, 100)])
+    arguments = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "1", "EUC", "--date", "2024-10-04")
+    result = ayni(*arguments)
+    assert result.code == 2
+    first = id_of(raw(node, 100)).hex()[:16]
+    assert f"ayni: The same content is pending already as transaction {first}." == three_lines(result.err)[0]
+    assert node.seen == []
+    assert ayni(*arguments, "--again").code == 0
+    assert len(node.seen) == 1
+
+
+def test_a_pending_entry_can_be_dropped(ayni: Ayni, outbox: Outbox, node: FakeNode) -> None:
+    outbox.put([raw(node)])
+    result = ayni("tx", "pending", "--drop", id_of(raw(node)).hex()[:8])
+    assert result.code == 0
+    assert "may still become final" in result.out
+    assert outbox.pending() == []

@@ -1,0 +1,103 @@
+"""Amounts, hours, days and the three figures, as people and programs read them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.errors import UsageProblem
+from client.output import (
+    Unit,
+    amount_text,
+    balance_text,
+    day_text,
+    decimal_text,
+    parse_amount,
+    parse_day,
+    three_figures,
+    three_figures_json,
+    time_json,
+)
+
+EUC = Unit("EUC", 100)
+HRS = Unit("HRS", 60, hours=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "expected"),
+    [
+        ("12", EUC, 1200),
+        ("12.3", EUC, 1230),
+        ("12.34", EUC, 1234),
+        ("0.01", EUC, 1),
+        ("12.3400", EUC, 1234),
+        ("9999999999999.99", EUC, 999999999999999),
+        ("1:30", HRS, 90),
+        ("1.5", HRS, 90),
+        ("0:05", HRS, 5),
+        ("0.8333", HRS, 50),
+        ("2", HRS, 120),
+    ],
+)
+def test_an_amount_is_read_exactly(text: str, unit: Unit, expected: int) -> None:
+    assert expected == parse_amount(text, unit)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "why"),
+    [
+        ("12.345", EUC, "It is not a whole number of the smallest part (1/100)."),
+        ("0", EUC, "It is zero."),
+        ("0", HRS, "It is zero."),
+        ("-3", EUC, "It is not a plain number."),
+        ("1e3", EUC, "It is not a plain number."),
+        ("1,234.50", EUC, "It is not a plain number."),
+        ("", EUC, "It is not a plain number."),
+        ("1:30", EUC, "It is not a plain number."),
+        ("1:75", HRS, "75 minutes is an hour or more."),
+        ("0.83", HRS, "It is not a whole number of the smallest part (minute)."),
+        ("9" * 41, EUC, "It is too long."),
+    ],
+)
+def test_what_is_no_exact_amount_is_refused_with_the_reason(text: str, unit: Unit, why: str) -> None:
+    with pytest.raises(UsageProblem) as error:
+        parse_amount(text, unit)
+    assert why == error.value.why
+    assert f"an amount of {unit.code}" in error.value.what
+
+
+@given(st.integers(min_value=1, max_value=10**15), st.sampled_from([1, 8, 60, 100, 1000, 7, 144]))
+def test_every_amount_survives_its_decimal_string(amount: int, scale: int) -> None:
+    unit = Unit("UNIT", scale)
+    assert amount == parse_amount(decimal_text(amount, unit), unit)
+
+
+def test_decimal_strings_are_exact_or_long_enough_to_be_told_apart() -> None:
+    assert decimal_text(-1234, EUC) == "-12.34"
+    assert decimal_text(5, EUC) == "0.05"
+    assert decimal_text(90, HRS) == "1.5"
+    assert decimal_text(50, HRS) == "0.8333"
+    assert decimal_text(7, Unit("PCS", 1)) == "7"
+
+
+def test_people_read_hours_as_hours_and_minutes() -> None:
+    assert amount_text(123450, EUC) == "1,234.50 EUC"
+    assert amount_text(-185, HRS) == "-3:05 HRS"
+
+
+def test_a_negative_balance_is_said_in_words_and_the_three_figures_stand_together() -> None:
+    assert balance_text(-1234, EUC) == "owes the network 12.34 EUC"
+    expected = "balance: owes the network 12.34 EUC; credit limit: 50.00 EUC; available: 37.66 EUC"
+    assert expected == three_figures(-1234, 5000, 3766, EUC)
+    assert three_figures_json(-1234, 5000, 3766, EUC) == {
+        "unit": "EUC", "balance": "-12.34", "credit_limit": "50.00", "available": "37.66",
+    }  # fmt: skip
+
+
+def test_days_and_times_are_written_as_dates() -> None:
+    assert day_text(parse_day("2026-03-31")) == "2026-03-31"
+    assert day_text(0) == ""
+    assert time_json(1_700_000_000_007) == "2023-11-14T22:13:20.007Z"
+    with pytest.raises(UsageProblem, match="'31.3.2026' is not a date"):
+        parse_day("31.3.2026")
