@@ -97,6 +97,16 @@ class LedgerApplication:
             return True
         return self._probe(parent)
 
+    def refusal_of(self, tx_id: bytes) -> Refusal | None:
+        """Why a waiting transaction would be refused now on the block last worked on; None when it would
+        not, when it is in a block already, or when it does not wait."""
+        entry = self._mempool.get(tx_id)
+        if entry is None or any(tx_id in transactions for transactions in self._in_flight):
+            return None
+        parent = self._probed_parent if self._chain.knows(self._probed_parent) else self._chain.tip.digest
+        now_ms = max(self._clock_ms(), self._time_of(parent) + 1)
+        return self._chain.refusal_now(entry.tx, parent, now_ms)
+
     def _probe(self, parent: bytes) -> bool:
         """Looks for one waiting transaction that the rules accept; what they refuse is reported."""
         now_ms = max(self._clock_ms(), self._time_of(parent) + 1)

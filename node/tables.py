@@ -165,8 +165,13 @@ class Tables:
 
     def transaction(self, tx_id: bytes) -> LoggedTransaction | None:
         """A transaction of the final log."""
+        index = self.log_index(tx_id)
+        return None if index is None else self.logged(index)
+
+    def log_index(self, tx_id: bytes) -> int | None:
+        """The position of a transaction in the final log, None when it is not there."""
         index = self._db.get(TX_INDEX + tx_id)
-        return None if index is None else self.logged(int.from_bytes(index))
+        return None if index is None else int.from_bytes(index)
 
     def nonce(self, author: str, nonce: bytes) -> bytes | None:
         """The tx_id that used `(author, nonce)`."""

@@ -1,0 +1,238 @@
+"""The running node: its servers, its loop, its upkeep, and stopping in good order.
+
+Decides the order of starting and stopping; the work is done in the other rooms. Prints one line when it is
+ready: `ayni node ready: FEDERATION, height H, clients on HOST:PORT`. Spec: docs/operations.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from ayni.v1 import admin_service_pb2, ledger_service_pb2
+from config import NodeConfig, split_address
+from ledger.refusals import Refusal
+from node.closer import Closer
+from node.loop import Halt, Loop
+from node.metrics import MetricsServer
+from node.peers import PeerNetwork
+from node.services import admin, ledger
+from node.services.status import NodeStatus
+from node.startup import Prepared, StartError, make_machine, prepare
+from node.store import StoreError
+from node.submit import Doors
+from node.tls import client_server_credentials
+
+UPKEEP_SECONDS = 0.5
+STOP_GRACE_SECONDS = 2.0
+LEDGER_NAME = ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"].full_name
+ADMIN_NAME = admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
+CLIENT_OPTIONS = [
+    ("grpc.max_receive_message_length", ledger.CLIENT_MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_concurrent_streams", 1_000),
+    ("grpc.so_reuseport", 0),
+]
+
+
+class Node:
+    """One node, from start to stop."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        """Raises StartError."""
+        self.parts = prepared.parts
+        self._config = prepared.parts.config
+        self._prepared = prepared
+        now_ms = int(asyncio.get_running_loop().time() * 1000)
+        self._loop = Loop(self.parts, make_machine(prepared, now_ms), self.parts.log)
+        self._network = PeerNetwork(
+            self._config,
+            self.parts.founding.membership,
+            self.parts.member,
+            prepared.consensus_key,
+            self._loop,
+            self.parts.log,
+        )
+        self._loop.network = self._network
+        self.status = NodeStatus(self.parts, self._loop.consensus)
+        self._health = health.aio.HealthServicer()
+        self._servers: list[grpc.aio.Server] = []
+        self._metrics: MetricsServer | None = None
+        self._stop = asyncio.Event()
+        self._closer = self._make_closer()
+        self.client_address = ""
+
+    def stop(self) -> None:
+        """Asks the node to stop in good order."""
+        self.status.stopping = True
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Serves until stopped. Raises StartError, Halt, StoreError."""
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            await self._start()
+            tasks = [
+                asyncio.create_task(self._loop.run(), name="loop"),
+                asyncio.create_task(self._upkeep(), name="upkeep"),
+                asyncio.create_task(_wait(self._stop), name="stop"),
+            ]
+            await self._say_ready()
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            await self._shut_down(tasks)
+
+    # --- starting -----------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        doors = Doors(
+            chain=self.parts.chain,
+            mempool=self.parts.mempool,
+            tables=self.parts.tables,
+            outcomes=self.parts.outcomes,
+            receipts=self.parts.receipts,
+            forward=self._loop.forward,
+            refuse_now=self._refuse_now,
+            clock_ms=self.parts.clock_ms,
+        )
+        listen = self._config.listen
+        clients = grpc.aio.server(options=CLIENT_OPTIONS)
+        ledger.register(ledger.LedgerService(self.parts, self.status, doors), clients)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, clients)
+        reflection.enable_server_reflection(
+            (LEDGER_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), clients
+        )
+        admins = grpc.aio.server(options=CLIENT_OPTIONS)
+        admin.register(admin.AdminService(self.parts, self.status, self.stop), admins)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, admins)
+        reflection.enable_server_reflection(
+            (ADMIN_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), admins
+        )
+        self._servers = [clients, admins]
+        try:
+            port = clients.add_secure_port(listen.client, client_server_credentials(self._config))
+            admins.add_insecure_port(listen.admin)
+            for server in self._servers:
+                await server.start()
+            await self._network.start()
+            if listen.metrics:
+                host, metrics_port = split_address(listen.metrics, "listen.metrics")
+                registry = self.parts.metrics.registry
+                self._metrics = MetricsServer(host, metrics_port, registry, self.status.is_serving)
+        except (RuntimeError, OSError) as error:
+            raise StartError(f"listen: {error}; stop what uses the port, or choose another") from None
+        self.client_address = f"{listen.client.rpartition(':')[0]}:{port}"
+
+    def _make_closer(self) -> Closer | None:
+        key = self._prepared.service_key
+        if not self._config.node.close_periods or key is None:
+            return None
+        parts = self.parts
+        if all(each.service_key != key.public_key for each in parts.founding.genesis.federations):
+            return None
+        return Closer(parts.founding.hash, parts.federation, parts.member, key)
+
+    async def _say_ready(self) -> None:
+        await self._set_health()
+        height = self.parts.chain.tip.height
+        self.parts.log.info("ready", height=height, clients=self.client_address)
+        line = f"ayni node ready: {self.parts.federation}, height {height}, clients on {self.client_address}"
+        print(line, flush=True)
+
+    # --- while it runs ------------------------------------------------------------------------------
+
+    async def _upkeep(self) -> None:
+        """What is done again and again: retransmission, closing, health, the pool's metrics."""
+        while True:
+            await asyncio.sleep(UPKEEP_SECONDS)
+            now_ms = self.parts.clock_ms()
+            if again := self.parts.mempool.due_again(now_ms):
+                self._loop.send_transactions(again)
+            self._close_period(now_ms)
+            self.parts.measure_pool()
+            await self._set_health()
+
+    def _close_period(self, now_ms: int) -> None:
+        if self._closer is None or self.status.why_not_taking():
+            return
+        raw = self._closer.due(self.parts.period_due(), now_ms)
+        if raw is None:
+            return
+        tx = self.parts.mempool.parse(raw)
+        if isinstance(tx, Refusal):
+            self.parts.warn("close_period", f"this node cannot close periods: {tx.message}")
+            return
+        self.parts.mempool.add(tx, now_ms, is_local=True)
+        self.parts.log.info("closing_period", period=tx.payload.period, tx_id=tx.tx_id.hex())
+        self._loop.forward([raw])
+
+    def _refuse_now(self, tx_id: bytes) -> Refusal | None:
+        refusal = self._prepared.application.refusal_of(tx_id)
+        if refusal is not None:
+            self.parts.refused(tx_id, refusal)
+        return refusal
+
+    async def _set_health(self) -> None:
+        serving = health_pb2.HealthCheckResponse.ServingStatus
+        state = serving.SERVING if self.status.is_serving() else serving.NOT_SERVING
+        for name in ("", LEDGER_NAME, ADMIN_NAME):
+            await self._health.set(name, state)
+
+    # --- stopping -----------------------------------------------------------------------------------
+
+    async def _shut_down(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Turns clients away, ends the step it is in, closes connections and the database."""
+        self.status.stopping = True
+        await self._set_health()
+        self._loop.stop()
+        for task in tasks:
+            if task.get_name() == "loop":
+                with contextlib.suppress(Halt, StoreError):
+                    await task
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(server.stop(STOP_GRACE_SECONDS) for server in self._servers))
+        await self._network.stop()
+        if self._metrics:
+            self._metrics.close()
+        self.parts.database.close()
+        self.parts.log.info("stopped", height=self.parts.chain.tip.height)
+
+
+def run(config: NodeConfig) -> int:
+    """Runs a node until SIGTERM or SIGINT; the exit code: 0 stopped in good order, 1 it had to stop, 2 it
+    could not start."""
+    try:
+        prepared = prepare(config)
+    except (StartError, StoreError) as error:
+        print(f"ayni node: cannot start:\n{error}", file=sys.stderr)
+        return 2
+    try:
+        asyncio.run(_run(prepared))
+    except StartError as error:
+        prepared.parts.database.close()
+        print(f"ayni node: cannot start:\n{error}", file=sys.stderr)
+        return 2
+    except (Halt, StoreError) as error:
+        print(f"ayni node: stopped, because going on could do damage:\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _run(prepared: Prepared) -> None:
+    node = Node(prepared)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, node.stop)
+    await node.run()
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()

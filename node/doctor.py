@@ -1,0 +1,191 @@
+"""Examines the database of a node that is not running: everything that can be checked without re-executing.
+
+Decides nothing and repairs nothing: every record is read (checksums verified), every certificate verified,
+every body, log root and state root recomputed, every index compared with the log. (Whether the rules were
+kept, `ayni audit verify` says of an export.) Spec: DESIGN 4.5.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+from ayni.v1 import block_pb2, transaction_pb2
+from config import NodeConfig
+from ledger.genesis import Founding
+from ledger.state import LoggedTransaction
+from node.startup import StartError, read_founding
+from node.store import (
+    BUCKET,
+    DIGEST,
+    EVIDENCE,
+    HEADER,
+    JOURNAL,
+    LOG,
+    LOG_NODE,
+    META,
+    NAME,
+    NONCE,
+    POSTING,
+    STATE,
+    TX_INDEX,
+    Database,
+    StoreError,
+)
+from node.tables import StoredBlock, Tables
+from proofs import domains, statetree
+from proofs.certificates import CertificateInvalid, verify_certificate
+from proofs.merkle import Frontier, leaf_hash
+
+ALL_TABLES = (
+    META,
+    HEADER,
+    DIGEST,
+    LOG,
+    TX_INDEX,
+    NONCE,
+    LOG_NODE,
+    STATE,
+    BUCKET,
+    NAME,
+    POSTING,
+    JOURNAL,
+    EVIDENCE,
+)
+FINDINGS_MAX = 100
+EXIT_OK, EXIT_CANNOT_START, EXIT_DAMAGED = 0, 2, 4
+
+
+def examine(config: NodeConfig) -> int:
+    """Examines the database of `config` and prints what it finds; the exit code."""
+    try:
+        founding = read_founding(config)
+        if not config.node.data_dir.is_dir():
+            print(f"ayni node: there is no database at {config.node.data_dir}", file=sys.stderr)
+            return EXIT_CANNOT_START
+        database = Database(config.node.data_dir, founding.hash)
+    except (StartError, StoreError) as error:
+        print(f"ayni node: {error}", file=sys.stderr)
+        return EXIT_CANNOT_START
+    try:
+        findings = []
+        for finding in findings_in(database, founding, print):
+            print(f"FOUND {finding}")
+            findings.append(finding)
+            if len(findings) >= FINDINGS_MAX:
+                print(f"stopped after {FINDINGS_MAX} findings")
+                break
+    except StoreError as error:
+        print(f"FOUND {error}")
+        return EXIT_DAMAGED
+    finally:
+        database.close()
+    if findings:
+        print(
+            f"{len(findings)} findings: do not vote on this disk; restore a copy, or move the database "
+            "away and let the node catch up from its peers"
+        )
+        return EXIT_DAMAGED
+    print("nothing is wrong")
+    return EXIT_OK
+
+
+def findings_in(database: Database, founding: Founding, say: Callable[[str], object]) -> Iterator[str]:
+    """Everything wrong with a database, located; `say` is told of progress. Raises StoreDamaged."""
+    tables = Tables(database, founding.genesis.state_tree_bits)
+    say(f"{database.path}: {database.scan(ALL_TABLES)} records read, {database.size_bytes()} bytes on disk")
+    tip = tables.tip()
+    if tip is None:
+        say("the network was never founded here: the database is new")
+        return
+    frontier = Frontier()
+    parent = founding.hash
+    header = block_pb2.Header()
+    for height in range(1, tip.height + 1):
+        stored = tables.block(height)
+        header = stored.header
+        entries = _entries(tables, frontier.size, header.log_size)
+        frontier = frontier.append(_leaf(entry) for entry in entries)
+        yield from _block_findings(founding, stored, height, parent, entries, frontier)
+        yield from _index_findings(tables, entries, height)
+        parent = domains.block_digest(stored.certified.header)
+    if parent != tip.digest or frontier != tip.frontier:
+        yield f"tip: says {tip.digest.hex()} with {tip.frontier.size} transactions; the blocks end otherwise"
+    say(f"{tip.height} blocks, {frontier.size} transactions checked")
+    yield from _state_findings(tables, founding, header.state_root if tip.height else None)
+    say("state checked")
+
+
+def _entries(tables: Tables, start: int, stop: int) -> list[LoggedTransaction]:
+    found = [tables.logged(index) for index in range(start, stop)]
+    return [entry for entry in found if entry is not None]
+
+
+def _leaf(entry: LoggedTransaction) -> bytes:
+    message = block_pb2.LogEntry(transaction=entry.raw, result=entry.result)
+    return leaf_hash(message.SerializeToString(deterministic=True))
+
+
+def _block_findings(
+    founding: Founding,
+    stored: StoredBlock,
+    height: int,
+    parent: bytes,
+    entries: list[LoggedTransaction],
+    frontier: Frontier,
+) -> Iterator[str]:
+    header, certified = stored.header, stored.certified
+    body = block_pb2.BlockBody(transactions=[entry.raw for entry in entries])
+    if header.height != height:
+        yield f"block {height}: its header says height {header.height}"
+    if header.parent != parent:
+        yield f"block {height}: its parent is {header.parent.hex()}, the block before is {parent.hex()}"
+    if header.body_hash != domains.body_hash(body.SerializeToString(deterministic=True)):
+        yield f"block {height}: its transactions are not those its header names"
+    if (header.log_size, header.log_root) != (frontier.size, frontier.root()):
+        yield f"block {height}: the log up to it is not the one its header names"
+    certificates = [("notarization", certified.notarization)]
+    certificates += [(f"nullification of view {each.view}", each) for each in certified.nullifications]
+    if certified.HasField("finalization"):
+        certificates.append(("finalization", certified.finalization))
+    digest = domains.block_digest(certified.header)
+    for name, certificate in certificates:
+        try:
+            verify_certificate(certificate, founding.membership)
+        except CertificateInvalid as error:
+            yield f"block {height}: {name}: {error}"
+        if certificate.digest and certificate.digest != digest:
+            yield f"block {height}: {name}: is of another block, {certificate.digest.hex()}"
+
+
+def _index_findings(tables: Tables, entries: list[LoggedTransaction], height: int) -> Iterator[str]:
+    for entry in entries:
+        body_bytes = transaction_pb2.SignedTransaction.FromString(entry.raw).body
+        body = transaction_pb2.Body.FromString(body_bytes)
+        tx_id = domains.tx_id(body_bytes)
+        if entry.height != height:
+            yield f"transaction {entry.log_index}: is stored as of block {entry.height}, it is of {height}"
+        if tables.log_index(tx_id) != entry.log_index:
+            yield f"transaction {entry.log_index}: the index by id does not lead to it ({tx_id.hex()})"
+        if tables.nonce(body.author, body.nonce) != tx_id:
+            yield f"transaction {entry.log_index}: the index by nonce does not lead to it ({tx_id.hex()})"
+
+
+def _state_findings(tables: Tables, founding: Founding, state_root: bytes | None) -> Iterator[str]:
+    stored = tables.bucket_hashes() or b""
+    bits = founding.genesis.state_tree_bits
+    level = []
+    for index in range(1 << bits):
+        entries = []
+        for key_hash, key, value in tables.bucket_records(index):
+            if statetree.key_hash(key) != key_hash:
+                yield f"state: the record {key.decode(errors='replace')} is stored under another key"
+            entries.append((key_hash, statetree.value_hash(value)))
+        found = statetree.bucket_hash(entries)
+        if stored[32 * index : 32 * index + 32] != found:
+            yield f"state: bucket {index} does not have the hash that is stored"
+        level.append(found)
+    while len(level) > 1:
+        level = [statetree.node_hash(level[at], level[at + 1]) for at in range(0, len(level), 2)]
+    if state_root is not None and level[0] != state_root:
+        yield f"state: its root is {level[0].hex()}, the last block says {state_root.hex()}"

@@ -1,0 +1,321 @@
+"""The loop: the only place that steps the consensus machine and executes what it asks for.
+
+Decides order, and nothing else: inputs are stepped one after another; then what they want durable is
+written in one synced batch, only then is anything sent, then what is final is committed in one synced batch,
+and only then is anybody answered (C7). Whatever goes wrong here
+stops the node: going on could do damage. Spec: consensus/events.py, docs/protocol.md C7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from ayni.v1 import block_pb2
+from ayni.v1 import peer_service_pb2 as pb
+from consensus import events
+from consensus.machine import Machine
+from ledger.chain import FinalBlock
+from ledger.refusals import Refusal
+from node.log import Log
+from node.mempool import Taken
+from node.parts import Parts
+from node.peers import Link, PeerNetwork
+from node.services.status import Consensus, Peer
+from node.serving import block_response
+from node.store import JOURNAL, Batch
+
+INPUTS_A_TURN: Final = 64
+"""Inputs stepped before their effects are executed together: one sync for all of them."""
+TRANSACTIONS_A_TURN: Final = 64
+"""Transactions of peers verified between two looks at consensus (about 5 ms)."""
+FORWARD_BYTES_MAX: Final = 1024 * 1024
+"""Transactions in one frame to the peers."""
+
+FIELD_OF: Final[dict[type, str]] = {
+    block_pb2.Proposal: "proposal",
+    pb.Votes: "votes",
+    pb.Certificates: "certificates",
+    pb.Status: "status",
+    pb.BlockRequest: "block_request",
+    pb.BlockResponse: "block_response",
+    pb.OwnVotesRequest: "own_votes_request",
+    pb.OwnVotesResponse: "own_votes_response",
+}
+"""The field of `PeerFrame` for each message of consensus."""
+
+
+class Halt(Exception):
+    """The node must stop: its text is for the sysadmin."""
+
+
+class Loop:
+    """Runs one machine over one store and network. Implements `peers.Inbox`."""
+
+    def __init__(self, parts: Parts, machine: Machine, log: Log) -> None:
+        self._parts = parts
+        self._machine = machine
+        self._log = log
+        self.network: PeerNetwork | None = None
+        self._inputs: deque[tuple[events.Input, Link | None, int]] = deque()
+        self._transactions: deque[tuple[Link, deque[bytes], int]] = deque()
+        self._is_pending = False
+        self._wake = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._stopping = False
+        self._heard: dict[int, tuple[int, int]] = {}
+        self._nullified = 0
+        self.on_final: list[Callable[[FinalBlock], None]] = []
+        """Told of each final block, once it is on disk."""
+
+    # --- what comes in ------------------------------------------------------------------------------
+
+    def peer_up(self, link: Link) -> None:
+        """See `peers.Inbox`."""
+        self._parts.metrics.peer_up.labels(link.name).set(1)
+        self._put(events.PeerUp(link.member))
+
+    def peer_down(self, link: Link) -> None:
+        """See `peers.Inbox`."""
+        self._parts.metrics.peer_up.labels(link.name).set(0)
+        self._put(events.PeerDown(link.member))
+
+    def peer_frame(self, link: Link, frame: pb.PeerFrame, size: int) -> None:
+        """See `peers.Inbox`."""
+        field = frame.WhichOneof("frame") or ""
+        if field == "transactions":
+            self._transactions.append((link, deque(frame.transactions.transactions), size))
+            self._wake.set()
+            return
+        if field == "status":
+            self._heard[link.member] = (frame.status.height, frame.status.view)
+        self._put(events.PeerMessage(link.member, getattr(frame, field)), link, size)
+
+    def forward(self, raws: list[bytes]) -> None:
+        """Sends transactions taken from clients to the peers, and has consensus look at them."""
+        self.send_transactions(raws)
+        self._pending()
+
+    def send_transactions(self, raws: list[bytes]) -> None:
+        """Sends transactions to every connected peer, in few frames."""
+        if self.network is None or not self.network.links:
+            return
+        batch: list[bytes] = []
+        size = 0
+        for raw in raws:
+            if batch and size + len(raw) > FORWARD_BYTES_MAX:
+                self._broadcast("transactions", pb.Transactions(transactions=batch))
+                batch, size = [], 0
+            batch.append(raw)
+            size += len(raw)
+        if batch:
+            self._broadcast("transactions", pb.Transactions(transactions=batch))
+
+    def stop(self) -> None:
+        """Ends the loop after the turn it is in."""
+        self._stopping = True
+        self._wake.set()
+
+    def _pending(self) -> None:
+        if not self._is_pending:
+            self._is_pending = True
+            self._put(events.TransactionsPending())
+
+    def _put(self, item: events.Input, link: Link | None = None, size: int = 0) -> None:
+        self._inputs.append((item, link, size))
+        self._wake.set()
+
+    # --- turns --------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Steps and executes until stopped. Raises Halt, StoreError."""
+        self._put(events.Start())
+        while not self._stopping:
+            await self._wake.wait()
+            self._wake.clear()
+            while (self._inputs or self._transactions) and not self._stopping:
+                self._turn()
+                await asyncio.sleep(0)
+        if self._timer:
+            self._timer.cancel()
+
+    def _turn(self) -> None:
+        effects: list[events.Effect] = []
+        for _ in range(min(INPUTS_A_TURN, len(self._inputs))):
+            item, link, size = self._inputs.popleft()
+            if isinstance(item, events.TransactionsPending):
+                self._is_pending = False
+            found = self._machine.step(item, self._now_ms())
+            if link is not None:
+                link.processed(size)
+            effects += found
+            # What is final goes to disk before the machine goes on from it.
+            if any(isinstance(effect, events.Commit) for effect in found):
+                break
+        if effects:
+            self._execute(effects)
+        if self._transactions:
+            self._take_transactions()
+
+    def _take_transactions(self) -> None:
+        """Verifies and takes in some of what peers sent."""
+        mempool, tables = self._parts.mempool, self._parts.tables
+        now_ms = self._parts.clock_ms()
+        tip_time_ms = self._parts.chain.tip.time_ms
+        is_new = False
+        left = TRANSACTIONS_A_TURN
+        while self._transactions and left > 0:
+            link, raws, size = self._transactions[0]
+            while raws and left > 0:
+                left -= 1
+                tx = mempool.parse(raws.popleft())
+                if isinstance(tx, Refusal):
+                    self._fault(link.member, f"it sent a transaction that no node takes in: {tx.message}")
+                    raws.clear()
+                elif tx.body.expires_at_ms >= tip_time_ms and tables.log_index(tx.tx_id) is None:
+                    is_new |= mempool.add(tx, now_ms, is_local=False) is Taken.NEW
+            if not raws:
+                self._transactions.popleft()
+                link.processed(size)
+        if is_new:
+            self._pending()
+
+    # --- effects ------------------------------------------------------------------------------------
+
+    def _execute(self, effects: list[events.Effect]) -> None:
+        """Persist, send, commit, then answer (C7): the order of each step, kept over the steps of a turn."""
+        self._persist(effects)
+        for effect in effects:
+            self._send(effect)
+        final = self._commit(effects)
+        for effect in effects:
+            self._follow_up(effect)
+        for block in final:
+            self._parts.settle_final(block)
+            for listener in self.on_final:
+                listener(block)
+        self._measure()
+
+    def _persist(self, effects: list[events.Effect]) -> None:
+        batch = Batch()
+        for effect in effects:
+            match effect:
+                case events.Persist(records):
+                    for key, value in records:
+                        batch.put(JOURNAL + key, value)
+                case events.ReportEvidence(evidence):
+                    self._keep_evidence(batch, evidence)
+        if batch:
+            self._parts.database.write(batch)
+
+    def _send(self, effect: events.Effect) -> None:
+        match effect:
+            case events.Send(member, message):
+                if self.network is not None:
+                    self.network.send(member, _frame(FIELD_OF[type(message)], message))
+            case events.Broadcast(message):
+                self._broadcast(FIELD_OF[type(message)], message)
+
+    def _commit(self, effects: list[events.Effect]) -> list[FinalBlock]:
+        """Makes blocks final in the ledger and on disk: one atomic, synced batch."""
+        batch = Batch()
+        final: list[FinalBlock] = []
+        began = time.monotonic()
+        for effect in effects:
+            if isinstance(effect, events.Commit):
+                final += self._finalise(batch, effect)
+        if batch:
+            self._parts.database.write(batch)
+            self._parts.metrics.commit_seconds.observe(time.monotonic() - began)
+        return final
+
+    def _follow_up(self, effect: events.Effect) -> None:
+        match effect:
+            case events.SetTimer(deadline_ms):
+                self._set_timer(deadline_ms)
+            case events.ServeBlocks():
+                if self.network is not None:
+                    answer = block_response(self._parts.tables, effect)
+                    self.network.send(effect.member, _frame("block_response", answer))
+            case events.PeerFault(member, reason):
+                self._fault(member, reason)
+            case events.Alarm(code, message, halt):
+                self._alarm(code, message, halt)
+
+    def _finalise(self, batch: Batch, commit: events.Commit) -> list[FinalBlock]:
+        """Makes blocks final in the ledger and adds them to the batch."""
+        final = self._parts.chain.finalise(commit.digest)
+        if len(final) != len(commit.blocks):
+            raise Halt(
+                f"consensus made {len(commit.blocks)} blocks final, the ledger {len(final)}: this is a bug; "
+                "report it with the log"
+            )
+        for block, certified in zip(final, commit.blocks, strict=True):
+            self._parts.tables.add(batch, block, certified)
+        for key in commit.forget:
+            batch.delete(JOURNAL + key)
+        return final
+
+    def _keep_evidence(self, batch: Batch, evidence: block_pb2.Evidence) -> None:
+        if self._parts.tables.add_evidence(batch, evidence):
+            self._parts.metrics.evidence.inc()
+            name = self._parts.founding.membership.members[evidence.first.member].name
+            self._log.error("evidence", against=name, view=evidence.first.view)
+
+    def _fault(self, member: int, reason: str) -> None:
+        name = self._parts.founding.membership.members[member].name
+        self._parts.metrics.peer_faults.labels(name).inc()
+        if self.network is not None:
+            self.network.fault(member, reason)
+
+    def _alarm(self, code: str, message: str, halt: bool) -> None:
+        self._parts.metrics.alarms.labels(code).inc()
+        self._parts.warn(code, message)
+        self._log.error("alarm", code=code, message=message, halt=halt)
+        if halt:
+            raise Halt(message)
+
+    def _broadcast(self, field: str, message: Any) -> None:
+        if self.network is not None and self.network.links:
+            self.network.broadcast(_frame(field, message))
+
+    def consensus(self) -> Consensus:
+        """How the machine is, for whoever asks."""
+        links = self.network.links if self.network is not None else {}
+        peers = {}
+        for member in range(len(self._parts.founding.membership.members)):
+            if member != self._parts.member:
+                height, view = self._heard.get(member, (0, 0))
+                peers[member] = Peer(member in links, height, view)
+        machine = self._machine
+        return Consensus(machine.view, machine.catching_up, bool(machine.lock), peers)
+
+    def _measure(self) -> None:
+        metrics, machine = self._parts.metrics, self._machine
+        metrics.view.set(machine.view)
+        metrics.catching_up.set(machine.catching_up)
+        metrics.voting_locked.set(bool(machine.lock))
+        nullified = machine.views_nullified
+        metrics.views_nullified.inc(nullified - self._nullified)
+        self._nullified = nullified
+
+    # --- time ---------------------------------------------------------------------------------------
+
+    def _now_ms(self) -> int:
+        return int(asyncio.get_running_loop().time() * 1000)
+
+    def _set_timer(self, deadline_ms: int) -> None:
+        if self._timer:
+            self._timer.cancel()
+        # A millisecond more, so that the tick never comes before the deadline by rounding.
+        self._timer = asyncio.get_running_loop().call_at((deadline_ms + 1) / 1000, self._tick)
+
+    def _tick(self) -> None:
+        self._put(events.Tick())
+
+
+def _frame(field: str, message: Any) -> bytes:
+    return pb.PeerFrame(**{field: message}).SerializeToString()

@@ -1,0 +1,123 @@
+"""The parts of one running node, and what happens to all of them when a transaction's fate is known.
+
+Holds, and decides little: who is told when a block is final, a transaction refused or expired, and which
+warnings a sysadmin sees. Built by `node/daemon.py`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from config import NodeConfig
+from ledger import books, limits, refusals
+from ledger.chain import Chain, FinalBlock
+from ledger.genesis import Founding
+from ledger.refusals import Refusal
+from node.log import Log
+from node.mempool import Mempool
+from node.metrics import Metrics
+from node.outcomes import Expired, Final, Outcomes
+from node.receipts import Receipts
+from node.store import Database
+from node.tables import Tables
+
+EXPIRY_SWEEP_MS = 1_000
+"""What waits is searched for the expired at most this often."""
+
+
+def wall_clock_ms() -> int:
+    """Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class Parts:
+    """Everything that the rooms of a node share."""
+
+    config: NodeConfig
+    founding: Founding
+    member: int
+    """This node's validator index."""
+    database: Database
+    tables: Tables
+    chain: Chain
+    mempool: Mempool
+    outcomes: Outcomes
+    receipts: Receipts
+    metrics: Metrics
+    log: Log
+    clock_ms: Callable[[], int] = wall_clock_ms
+    warnings: dict[str, str] = field(default_factory=dict)
+    """What is wrong, in words, by code."""
+    _swept_ms: int = 0
+
+    @property
+    def federation(self) -> str:
+        """The name of this node's federation."""
+        return self.founding.membership.members[self.member].name
+
+    def warn(self, code: str, message: str) -> None:
+        """Something the sysadmin should see in the status."""
+        self.warnings[code] = message
+
+    def settle_final(self, block: FinalBlock) -> None:
+        """A block is final and on disk: whoever waits for its transactions is told."""
+        now_ms = self.clock_ms()
+        self.receipts.remember(block.log_nodes)
+        for entry in self.mempool.remove([each.tx.tx_id for each in block.entries]):
+            if entry.is_local:
+                self.metrics.commit_latency.observe(max(0, now_ms - entry.added_ms) / 1000)
+        height = block.header.height
+        for each in block.entries:
+            self.outcomes.settle(each.tx.tx_id, Final(height, each.log_index, each.result))
+        self._expire(block.header.time_ms, now_ms)
+        self._measure(block)
+
+    def refused(self, tx_id: bytes, refusal: Refusal) -> None:
+        """The rules refuse a waiting transaction now: it is dropped, and whoever waits is told."""
+        for entry in self.mempool.remove([tx_id]):
+            self.metrics.refused.labels(refusal.name).inc()
+            if refusal.code == refusals.INVARIANT:
+                self.metrics.alarms.labels("invariant").inc()
+                self.warn("invariant", f"transaction {tx_id.hex()} would break an invariant: report it")
+                self.log.error("invariant", tx_id=tx_id.hex(), message=refusal.message)
+            expires = entry.tx.body.expires_at_ms
+            past = refusal.code == refusals.EXPIRED and self.chain.tip.time_ms > expires
+            self.outcomes.settle(tx_id, Expired(expires) if past else refusal)
+
+    def _expire(self, final_time_ms: int, now_ms: int) -> None:
+        if now_ms - self._swept_ms < EXPIRY_SWEEP_MS:
+            return
+        self._swept_ms = now_ms
+        for entry in self.mempool.remove(self.mempool.expired(final_time_ms)):
+            self.outcomes.settle(entry.tx.tx_id, Expired(entry.tx.body.expires_at_ms))
+
+    def _measure(self, block: FinalBlock) -> None:
+        metrics = self.metrics
+        metrics.height.set(block.header.height)
+        metrics.log_size.set(block.header.log_size)
+        metrics.transactions.inc(len(block.entries))
+        metrics.block_transactions.observe(len(block.entries))
+        metrics.mempool_transactions.set(len(self.mempool))
+        metrics.mempool_bytes.set(self.mempool.bytes_waiting)
+
+    def measure_pool(self) -> None:
+        """Sets the pool's metrics from the final state."""
+        state = self.chain.final_state()
+        for unit in self.founding.genesis.units:
+            balance = state.balance(limits.POOL, unit.code).balance
+            record = state.pool_unit(unit.code)
+            self.metrics.pool_balance.labels(unit.code).set(balance)
+            if record.outstanding:
+                coverage = (balance - record.deposits) * limits.BASIS_POINTS // record.outstanding
+                self.metrics.pool_coverage.labels(unit.code).set(coverage)
+
+    def period_due(self) -> int | None:
+        """The open period's number when it may be closed by now (S1), else None."""
+        state = self.chain.final_state()
+        period = state.period()
+        least_ms = books.parameter(state, 1, "")
+        due = self.clock_ms() - period.last_close_ms >= least_ms
+        return period.open_period if due else None

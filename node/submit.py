@@ -1,0 +1,323 @@
+"""What a client hands in: taken, turned away, or answered at once; and the wait for its outcome.
+
+Decides the four outcomes as clients see them (DESIGN 4.1). Judges form and signatures at the edge; whether
+the rules accept is found while blocks are built. Work is done in chunks, never a task a transaction.
+Spec: ledger_service.proto (Submit, SubmitStream, GetOutcome).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
+
+from ayni.v1 import ledger_service_pb2 as pb
+from ayni.v1 import transaction_pb2
+from ledger.chain import Chain
+from ledger.refusals import Refusal
+from node.mempool import Mempool, Taken
+from node.outcomes import Expired, Final, Outcomes, Settled
+from node.receipts import Receipts
+from node.tables import Tables
+from proofs.domains import tx_id as id_of
+
+CHUNK = 64
+"""Transactions verified, or receipts made, before others get their turn (about 5 ms)."""
+RETRY_UNKNOWN_MS = 1_000
+RETRY_FULL_MS = 500
+QUICK_MS = 25
+"""The least wait: in a quiet network a refusal is known by then."""
+
+
+class Doors(NamedTuple):
+    """What submission needs of the node."""
+
+    chain: Chain
+    mempool: Mempool
+    tables: Tables
+    outcomes: Outcomes
+    receipts: Receipts
+    forward: Callable[[list[bytes]], None]
+    """Sends transactions newly taken to the peers and wakes consensus."""
+    refuse_now: Callable[[bytes], Refusal | None]
+    """Refuses a waiting transaction if the rules would on the tip; None when they would not."""
+    clock_ms: Callable[[], int]
+
+
+class MempoolFull(Exception):
+    """Nothing of a request could be taken; `retry_after_ms` says when to come again."""
+
+    def __init__(self, reason: str, retry_after_ms: int) -> None:
+        super().__init__(reason)
+        self.retry_after_ms = retry_after_ms
+
+
+class Collector:
+    """Gathers the outcomes of what one call waits for."""
+
+    def __init__(self) -> None:
+        self.waiting: set[bytes] = set()
+        self.ready: list[tuple[bytes, Settled]] = []
+        self.has_ready = asyncio.Event()
+
+    def settled(self, tx_id: bytes, outcome: Settled) -> None:
+        """See `outcomes.Watcher`."""
+        self.waiting.discard(tx_id)
+        self.ready.append((tx_id, outcome))
+        self.has_ready.set()
+
+    def take(self) -> list[tuple[bytes, Settled]]:
+        """What is known since the last time."""
+        taken, self.ready = self.ready, []
+        self.has_ready.clear()
+        return taken
+
+
+class Submissions:
+    """Takes transactions in and says what became of them."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    async def submit(self, request: pb.SubmitRequest) -> pb.SubmitResponse:
+        """Takes a batch in and waits up to `wait_ms`. Raises MempoolFull when nothing could be taken."""
+        collector = Collector()
+        deadline = _deadline(request.wait_ms)
+        known: dict[bytes, pb.Outcome] = {}
+        order: list[bytes | pb.Outcome] = []
+        turned_away: list[Taken] = []
+        try:
+            for chunk in _chunks(request.transactions):
+                for tx_id, outcome in self.take_chunk(chunk, collector, turned_away):
+                    order.append(tx_id or outcome or pb.Outcome())
+                    if outcome is not None:
+                        known[tx_id] = outcome
+                await asyncio.sleep(0)
+            if turned_away and len(turned_away) == len(request.transactions):
+                raise MempoolFull(_full_words(turned_away[0]), RETRY_FULL_MS)
+            await _wait_for(collector, deadline)
+            for tx_id, settled in collector.take():
+                known[tx_id] = self.outcome_of(tx_id, settled)
+        finally:
+            left = set(collector.waiting)
+            self._doors.outcomes.unwatch(left, collector)
+        for tx_id in left:
+            known[tx_id] = self.unknown_or_refused(tx_id)
+        outcomes = [known[each] if isinstance(each, bytes) else each for each in order]
+        if request.want_receipts:
+            await self.add_receipts(outcomes)
+        return pb.SubmitResponse(outcomes=outcomes)
+
+    async def outcome(self, tx_id: bytes, wait_ms: int) -> pb.Outcome:
+        """What became of a transaction, by its id; waits up to `wait_ms` for it."""
+        if (known := self._known(tx_id)) is not None:
+            return known
+        collector = Collector()
+        collector.waiting.add(tx_id)
+        self._doors.outcomes.watch(tx_id, collector)
+        try:
+            await _wait_for(collector, _deadline(wait_ms))
+        finally:
+            self._doors.outcomes.unwatch([tx_id], collector)
+        for _, settled in collector.take():
+            return self.outcome_of(tx_id, settled)
+        refusal = self._doors.outcomes.latest_refusal(tx_id)
+        return _refused(tx_id, refusal) if refusal else self.unknown_or_refused(tx_id)
+
+    # --- taking in ----------------------------------------------------------------------------------
+
+    def take_chunk(
+        self, raws: Iterable[bytes], collector: Collector, turned_away: list[Taken]
+    ) -> list[tuple[bytes, pb.Outcome | None]]:
+        """(tx_id, outcome when it is known at once) of each; what is new goes to the peers."""
+        now_ms = self._doors.clock_ms()
+        answers = []
+        new: list[bytes] = []
+        for raw in raws:
+            answers.append(self._take(raw, collector, turned_away, new, now_ms))
+        if new:
+            self._doors.forward(new)
+        return answers
+
+    def _take(
+        self, raw: bytes, collector: Collector, turned_away: list[Taken], new: list[bytes], now_ms: int
+    ) -> tuple[bytes, pb.Outcome | None]:
+        doors = self._doors
+        tx = doors.mempool.parse(raw)
+        if isinstance(tx, Refusal):
+            tx_id = _id_if_readable(raw)
+            return tx_id, _refused(tx_id, tx)
+        if (known := self._known(tx.tx_id)) is not None:  # T2
+            return tx.tx_id, known
+        if tx.body.expires_at_ms < doors.chain.tip.time_ms:
+            return tx.tx_id, self.outcome_of(tx.tx_id, Expired(tx.body.expires_at_ms))
+        taken = doors.mempool.add(tx, now_ms, is_local=True)
+        if taken in (Taken.FULL, Taken.ORGANISATION_FULL):
+            turned_away.append(taken)
+            kind = pb.OUTCOME_KIND_UNKNOWN
+            return tx.tx_id, pb.Outcome(tx_id=tx.tx_id, kind=kind, retry_after_ms=RETRY_FULL_MS)
+        if taken is Taken.NEW:
+            new.append(raw)
+        collector.waiting.add(tx.tx_id)
+        doors.outcomes.watch(tx.tx_id, collector)
+        return tx.tx_id, None
+
+    # --- outcomes -----------------------------------------------------------------------------------
+
+    def _known(self, tx_id: bytes) -> pb.Outcome | None:
+        """The outcome of what is final already."""
+        logged = self._doors.tables.transaction(tx_id)
+        if logged is None:
+            return None
+        return self.outcome_of(tx_id, Final(logged.height, logged.log_index, logged.result))
+
+    def unknown_or_refused(self, tx_id: bytes) -> pb.Outcome:
+        """At the end of the wait: refused now if the rules say so, else unknown and safe to resubmit."""
+        refusal = self._doors.refuse_now(tx_id)
+        if refusal is not None:
+            return _refused(tx_id, refusal)
+        return pb.Outcome(tx_id=tx_id, kind=pb.OUTCOME_KIND_UNKNOWN, retry_after_ms=RETRY_UNKNOWN_MS)
+
+    def outcome_of(self, tx_id: bytes, settled: Settled) -> pb.Outcome:
+        match settled:
+            case Final(height, log_index, result):
+                return pb.Outcome(
+                    tx_id=tx_id,
+                    kind=pb.OUTCOME_KIND_FINAL,
+                    height=height,
+                    log_index=log_index,
+                    result=result,
+                )
+            case Expired():
+                return pb.Outcome(tx_id=tx_id, kind=pb.OUTCOME_KIND_EXPIRED)
+            case Refusal():
+                return _refused(tx_id, settled)
+
+    async def add_receipts(self, outcomes: list[pb.Outcome]) -> None:
+        for position, outcome in enumerate(outcomes):
+            if outcome.kind == pb.OUTCOME_KIND_FINAL:
+                self._add_receipt(outcome)
+            if position % CHUNK == CHUNK - 1:
+                await asyncio.sleep(0)
+
+    def _add_receipt(self, outcome: pb.Outcome) -> None:
+        logged = self._doors.tables.logged(outcome.log_index)
+        if logged is not None and (receipt := self._doors.receipts.receipt(logged)) is not None:
+            outcome.receipt.CopyFrom(receipt)
+
+
+class Stream:
+    """One SubmitStream: batches come in at any time, outcomes go out as they are known."""
+
+    def __init__(self, submissions: Submissions, doors: Doors) -> None:
+        self._submissions = submissions
+        self._doors = doors
+        self._collector = Collector()
+        self._at_once: list[pb.Outcome] = []
+        self._deadlines: list[tuple[float, int, list[bytes]]] = []
+        self._batches = 0
+        self._want_receipts = False
+        self._ended = False
+
+    async def take(self, request: pb.SubmitRequest) -> None:
+        """Takes one batch in."""
+        self._want_receipts = request.want_receipts
+        waiting = []
+        for chunk in _chunks(request.transactions):
+            for tx_id, outcome in self._submissions.take_chunk(chunk, self._collector, []):
+                if outcome is None:
+                    waiting.append(tx_id)
+                else:
+                    self._at_once.append(outcome)
+            if self._at_once:
+                self._collector.has_ready.set()
+            await asyncio.sleep(0)
+        if waiting:
+            self._batches += 1
+            heapq.heappush(self._deadlines, (_deadline(request.wait_ms), self._batches, waiting))
+            self._collector.has_ready.set()
+
+    def end(self) -> None:
+        """No more batches will come."""
+        self._ended = True
+        self._collector.has_ready.set()
+
+    async def outcomes(self) -> list[pb.Outcome]:
+        """The next outcomes; empty once everything is answered after `end`."""
+        while True:
+            found = self._at_once
+            self._at_once = []
+            found += [self._submissions.outcome_of(*item) for item in self._collector.take()]
+            found += self._overdue()
+            if found:
+                if self._want_receipts:
+                    await self._submissions.add_receipts(found)
+                return found
+            if self._ended and not self._collector.waiting:
+                return []
+            await self._sleep()
+
+    def close(self) -> None:
+        """The client is gone, or everything is answered."""
+        self._doors.outcomes.unwatch(list(self._collector.waiting), self._collector)
+
+    def _overdue(self) -> list[pb.Outcome]:
+        """What waited as long as was asked."""
+        now = asyncio.get_running_loop().time()
+        found = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            for tx_id in heapq.heappop(self._deadlines)[2]:
+                if tx_id in self._collector.waiting:
+                    self._collector.waiting.discard(tx_id)
+                    self._doors.outcomes.unwatch([tx_id], self._collector)
+                    found.append(self._submissions.unknown_or_refused(tx_id))
+        return found
+
+    async def _sleep(self) -> None:
+        """Until something is known, or the next deadline."""
+        when = self._deadlines[0][0] if self._deadlines else None
+        try:
+            async with asyncio.timeout_at(when):
+                await self._collector.has_ready.wait()
+        except TimeoutError:
+            return
+
+
+def _chunks(raws: Iterable[bytes]) -> Iterable[list[bytes]]:
+    listed = list(raws)
+    return [listed[at : at + CHUNK] for at in range(0, len(listed), CHUNK)]
+
+
+def _deadline(wait_ms: int) -> float:
+    return asyncio.get_running_loop().time() + max(wait_ms, QUICK_MS) / 1000
+
+
+async def _wait_for(collector: Collector, deadline: float) -> None:
+    """Until nothing is waited for any more, or the deadline."""
+    try:
+        async with asyncio.timeout_at(deadline):
+            while collector.waiting:
+                await collector.has_ready.wait()
+                collector.has_ready.clear()
+    except TimeoutError:
+        return
+
+
+def _refused(tx_id: bytes, refusal: Refusal) -> pb.Outcome:
+    return pb.Outcome(tx_id=tx_id, kind=pb.OUTCOME_KIND_REFUSED, refusal=refusal.to_proto())
+
+
+def _id_if_readable(raw: bytes) -> bytes:
+    """The id of a transaction that was refused for its form, when it has a body at all."""
+    try:
+        body = transaction_pb2.SignedTransaction.FromString(raw).body
+    except DecodeError:
+        return b""
+    return id_of(body) if body else b""
+
+
+def _full_words(taken: Taken) -> str:
+    return f"{taken.value}; send the same bytes again a little later"
