@@ -23,7 +23,7 @@ import grpc
 
 from ayni.v1 import ledger_service_pb2
 from client.api import Client
-from client.channels import Node, NotThisNode, translated
+from client.channels import Node, NotThisNode, no_node, translated
 from client.drafts import id_of
 from client.errors import VerificationFailed
 from client.outcomes import Kind, Outcome, outcome_of
@@ -51,22 +51,23 @@ def flow(
     """Hands in transactions, at most `window` on their way at once, `batch` in a message.
 
     Yields one outcome for each, in any order. When nothing was heard from any node for `give_up_s`
-    seconds, what is left comes back as unknown (and no more is read from the source). With
+    seconds, what was sent comes back as unknown; if the source had more, NoNode is raised then. With
     `want_receipts` each final outcome is believed only with a receipt that verifies. Raises ClientError.
     """
     run = _Flow(client, transactions, window, min(batch, BATCH_TRANSACTIONS_MAX), want_receipts)
     while not run.finished():
-        before = run.heard_at
+        failures: list[tuple[Node, NotThisNode]] = []
         for node in client.nodes:
             try:
                 yield from run.through(node)
                 break
             except NotThisNode as failure:
-                run.recall()
-                if run.heard_at == before and time.monotonic() - run.heard_at > give_up_s:
+                failures.append((node, failure))
+                if run.recall() > give_up_s:
                     yield from run.give_up()
+                    if not run.exhausted:
+                        raise no_node(client.network, failures) from failure
                     return
-                before = run.heard_at
                 time.sleep(max(RECONNECT_SECONDS, min(failure.retry_after_ms / 1000, 2.0)))
 
 
@@ -75,6 +76,7 @@ class _Stream:
 
     def __init__(self) -> None:
         self.open = True
+        self.opened_at = time.monotonic()
         self.call: Any = None
 
 
@@ -87,7 +89,8 @@ class _Flow:
         self._client = client
         self._source = iter(source)
         self._source_lock = threading.Lock()
-        self._exhausted = False
+        self.exhausted = False
+        """Whether the source was read to its end."""
         self._error: BaseException | None = None
         self._window, self._batch, self._want_receipts = window, batch, want_receipts
         self._changed = threading.Condition()
@@ -96,8 +99,8 @@ class _Flow:
         self._later: list[tuple[float, bytes, bytes]] = []
         self._in_hand = 0
         """Taken from the source, and not yet on the way."""
-        self.heard_at = time.monotonic()
-        """When a node was heard last, or something was sent after nothing was on its way."""
+        self._waiting_since: float | None = time.monotonic()
+        """Since when nothing was heard though something was expected; None: nothing is expected."""
 
     def finished(self) -> bool:
         """Whether every transaction of the source has its outcome."""
@@ -112,7 +115,7 @@ class _Flow:
         try:
             stream.call = node.stub.SubmitStream(self._requests(stream))
             for response in stream.call:
-                self.heard_at = time.monotonic()
+                self._heard()
                 for message in response.outcomes:
                     outcome = self._take(message)
                     if outcome is not None:
@@ -130,11 +133,14 @@ class _Flow:
         if not self.finished():
             raise NotThisNode("it ended the stream", sent=True)
 
-    def recall(self) -> None:
-        """What was on its way through a broken stream is to be sent again."""
+    def recall(self) -> float:
+        """What was on its way through a broken stream is to be sent again; seconds since a node was heard."""
+        now = time.monotonic()
         with self._changed:
             self._again.extend(self._on_the_way.values())
             self._on_the_way.clear()
+            self._waiting_since = now if self._waiting_since is None else self._waiting_since
+            return now - self._waiting_since
 
     def give_up(self) -> Iterator[Outcome]:
         """What has no outcome, as unknown."""
@@ -183,11 +189,11 @@ class _Flow:
                 while self._later and self._later[0][0] <= now:
                     self._again.append(heapq.heappop(self._later)[2])
                 room = self._window - len(self._on_the_way)
-                if room > 0 and (self._again or not self._exhausted):
+                if room > 0 and (self._again or not self.exhausted):
                     return room
                 if self._done():
                     return 0
-                if self._on_the_way and now - self.heard_at > STALL_SECONDS and stream.call is not None:
+                if self._stalled(stream, now):
                     stream.call.cancel()
                     return 0
                 self._changed.wait(self._later[0][0] - now if self._later else 1.0)
@@ -208,13 +214,22 @@ class _Flow:
             if not stream.open:  # the next stream sends them
                 self._again.extend(taken)
                 return []
-            if not self._on_the_way:
-                self.heard_at = time.monotonic()
+            if self._waiting_since is None:
+                self._waiting_since = time.monotonic()
             self._on_the_way.update(zip(ids, taken, strict=True))
         return taken
 
+    def _heard(self) -> None:
+        with self._changed:
+            self._waiting_since = time.monotonic() if self._on_the_way else None
+
+    def _stalled(self, stream: _Stream, now: float) -> bool:
+        if stream.call is None or self._waiting_since is None or not self._on_the_way:
+            return False
+        return now - max(self._waiting_since, stream.opened_at) > STALL_SECONDS
+
     def _done(self) -> bool:
-        return self._exhausted and not (self._on_the_way or self._again or self._later or self._in_hand)
+        return self.exhausted and not (self._on_the_way or self._again or self._later or self._in_hand)
 
     def _next(self) -> bytes | None:
         with self._changed:
@@ -222,7 +237,7 @@ class _Flow:
                 self._in_hand += 1
                 return self._again.popleft()
         with self._source_lock:
-            if self._exhausted:
+            if self.exhausted:
                 return None
             error: BaseException | None = None
             try:
@@ -235,7 +250,7 @@ class _Flow:
             except BaseException as problem:  # it is raised again where the outcomes are read
                 error = problem
             with self._changed:
-                self._exhausted, self._error = True, error
+                self.exhausted, self._error = True, error
                 self._changed.notify_all()
         if error is not None:
             raise error

@@ -20,7 +20,7 @@ from client.cli.writing import content_of
 from client.context import Context
 from client.draftfiles import write_draft
 from client.drafts import Draft, id_of, with_signatures
-from client.errors import ExitCode, KeyProblem, UsageProblem, worst
+from client.errors import ExitCode, KeyProblem, NoNode, UsageProblem, worst
 from client.importing import Row, totals
 from client.output import amount_text, print_table
 from client.signers import plan
@@ -50,6 +50,8 @@ class Import:
     signed: dict[int, Draft] = field(default_factory=dict)
     missing: dict[int, tuple[str, ...]] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
+    stopped: NoNode | None = None
+    """Why the rest was not sent: no node took it."""
     _accounts: dict[str, state_pb2.AccountRecord] = field(default_factory=dict)
 
     def run(self) -> ExitCode:
@@ -180,15 +182,21 @@ class Import:
         by_id = {draft.tx_id: position for position, draft in self.signed.items()}
         self.context.outbox.put(raws.values())
         with click.progressbar(length=len(raws), label="sending", file=sys.stderr) as bar:
-            for outcome in flow(self.context.client, raws.values(), want_receipts=True):
-                self.outcomes[by_id[outcome.tx_id]] = outcome
-                if outcome.definite:
-                    self.context.outbox.settle(outcome.tx_id, final=outcome.kind == "final")
-                bar.update(1)
+            try:
+                for outcome in flow(self.context.client, raws.values(), want_receipts=True):
+                    self.outcomes[by_id[outcome.tx_id]] = outcome
+                    if outcome.definite:
+                        self.context.outbox.settle(outcome.tx_id, final=outcome.kind == "final")
+                    bar.update(1)
+            except NoNode as error:
+                self.stopped = error
 
     def _show_outcomes(self) -> ExitCode:
-        code = worst([outcome.exit_code for outcome in self.outcomes.values()])
+        codes = [outcome.exit_code for outcome in self.outcomes.values()]
+        code = worst([*codes, *([self.stopped.exit_code] if self.stopped else [])])
         self._result(code)
+        if self.stopped is not None and code is self.stopped.exit_code:
+            raise self.stopped
         return code
 
     def _result(self, code: ExitCode) -> None:
@@ -222,11 +230,8 @@ class Import:
             }
         outcome = self.outcomes.get(position)
         if outcome is None:
-            return document | {
-                "tx_id": self.signed[position].tx_id.hex(),
-                "outcome": "not sent",
-                "why": "preview",
-            }
+            why = self.stopped.why if self.stopped else "preview"
+            return document | {"tx_id": self.signed[position].tx_id.hex(), "outcome": "not sent", "why": why}
         problem = outcome.error()
         why = f"{outcome.refusal_name} {problem.why}".strip() if problem else ""
         return document | {"tx_id": outcome.tx_id.hex(), "outcome": str(outcome.kind), "why": why}

@@ -67,7 +67,7 @@ def test_a_key_is_never_overwritten_and_a_name_has_bounds(tmp_path: Path) -> Non
         store.new("a")
     with pytest.raises(UsageProblem, match="'-a' cannot be a key's name"):
         store.new("-a")
-    with pytest.raises(UsageProblem, match="at most|80"):
+    with pytest.raises(UsageProblem, match="1 to 80 letters"):
         store.new("a" * 81)
     with pytest.raises(NotFound, match="There is no key 'b'"):
         store.signing_key("b")

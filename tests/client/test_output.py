@@ -99,5 +99,5 @@ def test_days_and_times_are_written_as_dates() -> None:
     assert day_text(parse_day("2026-03-31")) == "2026-03-31"
     assert day_text(0) == ""
     assert time_json(1_700_000_000_007) == "2023-11-14T22:13:20.007Z"
-    with pytest.raises(UsageProblem, match="'31.3.2026' is not a date"):
+    with pytest.raises(UsageProblem, match=r"'31\.3\.2026' is not a date"):
         parse_day("31.3.2026")

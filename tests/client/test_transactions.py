@@ -158,8 +158,14 @@ def test_lists_are_put_in_canonical_order() -> None:
         (lambda: leg(10**15 + 1), "transfer.legs.amount_minor is out of bounds.", f"It is {10**15 + 1}."),
         (lambda: leg(reference="é" * 71), "transfer.legs.reference is out of bounds.", "It has 142 bytes."),
         (lambda: transactions.transfer("e/a", [], STAMP), "transfer.legs is out of bounds.", "There are 0."),
-        (lambda: transactions.transfer("e/a", [leg()] * 4097, STAMP), "transfer.legs is out of bounds.", "There are 4097."),
-        (lambda: transactions.transfer("E!", [leg()], STAMP), "author is out of bounds.", "'E!' is no account or federation."),
+        (
+            lambda: transactions.transfer("e/a", [leg()] * 4097, STAMP),
+            "transfer.legs is out of bounds.", "There are 4097.",
+        ),
+        (
+            lambda: transactions.transfer("E!", [leg()], STAMP),
+            "author is out of bounds.", "'E!' is no account or federation.",
+        ),
         (
             lambda: transactions.transfer("e/a", [leg()], Stamp(b"short", 1)),
             "nonce is out of bounds.", "It has 5 bytes.",

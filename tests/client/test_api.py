@@ -1,0 +1,230 @@
+"""The SDK against nodes that refuse, fail, lie and come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import grpc
+import pytest
+
+from ayni.v1 import result_pb2
+from client import Client, transactions
+from client.drafts import id_of, sign
+from client.errors import ExitCode, KeyProblem, NoNode, NotFound, UsageProblem, VerificationFailed
+from client.flow import flow
+from client.networks import Network, NodeAddress
+from client.outcomes import Kind, Outcome
+from client.stamps import Stamp
+from proofs.receipts import verify_receipt
+from tests.client.fakes import FakeNode, seeded
+
+
+def raws(node: FakeNode, count: int) -> list[bytes]:
+    made = []
+    for number in range(1, count + 1):
+        leg = transactions.leg("lazio/coop", "EUC", number, value_date=20_000)
+        stamp = Stamp(number.to_bytes(16), 1_900_000_000_000)
+        made.append(
+            sign(transactions.transfer("emilia/cadiai", [leg], stamp), [seeded("cadiai")], node.genesis_hash)
+        )
+    return made
+
+
+@pytest.fixture
+def second(node: FakeNode) -> Iterator[FakeNode]:
+    """Another node of the same network."""
+    other = FakeNode(accounts=node.accounts)
+    yield other
+    other.stop()
+
+
+def refusal(
+    code: int = result_pb2.REFUSAL_CODE_LIMIT_EXCEEDED, final_after_ms: int = 0
+) -> result_pb2.Refusal:
+    return result_pb2.Refusal(
+        code=code,
+        field="transfer.legs[0].amount_minor",
+        message="balance 0, credit limit 100, available 100, amount 500",
+        final_after_ms=final_after_ms,
+    )
+
+
+def test_a_final_outcome_comes_with_a_receipt_that_verifies(node: FakeNode) -> None:
+    with Client(node.network()) as client:
+        [first, second] = client.submit(raws(node, 2))
+    assert (first.kind, first.height, first.log_index) == (Kind.FINAL, 1, 0)
+    assert second.receipt is not None
+    assert second.tx_id == verify_receipt(second.receipt, node.genesis_hash).tx_id
+    assert second.error() is None
+
+
+def test_a_receipt_that_does_not_verify_is_never_taken_as_final(node: FakeNode) -> None:
+    node.spoil_receipts = True
+    with Client(node.network()) as client, pytest.raises(VerificationFailed, match="does not verify"):
+        client.submit(raws(node, 1))
+
+
+def test_unknown_outcomes_are_asked_for_again_with_the_same_bytes(node: FakeNode) -> None:
+    node.unknown_first = 2
+    [raw] = raws(node, 1)
+    with Client(node.network()) as client:
+        [outcome] = client.submit([raw])
+    assert outcome.kind == Kind.FINAL
+    assert [raw] * 3 == node.seen
+
+
+def test_what_is_not_known_in_time_is_unknown_and_safe_to_resubmit(node: FakeNode) -> None:
+    node.unknown_first = 1_000
+    with Client(node.network()) as client:
+        [outcome] = client.submit(raws(node, 1), wait_ms=100)
+    assert outcome.kind == Kind.UNKNOWN
+    assert not outcome.definite
+    problem = outcome.error()
+    assert problem is not None
+    assert problem.exit_code == ExitCode.UNKNOWN
+    assert "ayni tx wait" in problem.next_step
+
+
+def test_a_refusal_tells_code_field_figures_and_whether_it_may_still_happen() -> None:
+    never = Outcome(b"a" * 32, Kind.REFUSED, refusal=refusal())
+    problem = never.error()
+    assert problem is not None
+    assert (
+        problem.what
+        == "Transaction 6161616161616161 is refused: LIMIT_EXCEEDED at transfer.legs[0].amount_minor."
+    )
+    assert problem.why == "balance 0, credit limit 100, available 100, amount 500"
+    assert "will never be accepted" in problem.next_step
+    assert never.definite
+    later = Outcome(b"a" * 32, Kind.REFUSED, refusal=refusal(final_after_ms=1_700_000_000_000))
+    assert not later.definite
+    problem = later.error()
+    assert problem is not None
+    assert "may still be accepted until 2023-11-14 22:13:20 UTC" in problem.next_step
+
+
+def test_each_outcome_has_its_exit_code() -> None:
+    expected = {Kind.FINAL: 0, Kind.REFUSED: 3, Kind.UNKNOWN: 6, Kind.EXPIRED: 9}
+    assert expected == {kind: int(Outcome(b"", kind).exit_code) for kind in Kind}
+
+
+def test_another_node_takes_over_when_one_is_gone(node: FakeNode, second: FakeNode) -> None:
+    network = node.network(second)
+    node.stop()
+    with Client(network) as client:
+        [outcome] = client.submit(raws(node, 1))
+        assert outcome.kind == Kind.FINAL
+        assert client.account("emilia/cadiai").account == "emilia/cadiai"
+
+
+def test_no_node_at_all_is_said_at_once_with_each_ones_reason(node: FakeNode) -> None:
+    network = node.network()
+    node.stop()
+    with Client(network) as client, pytest.raises(NoNode) as error:
+        client.submit(raws(node, 1))
+    assert error.value.what == "No node of the network 'valley' served this."
+    assert f"127.0.0.1:{node.port}: it cannot be reached." == error.value.why
+
+
+def test_a_node_that_is_catching_up_took_nothing(node: FakeNode) -> None:
+    node.failures = [(grpc.StatusCode.UNAVAILABLE, "catching up: at height 5 of 90")] * 9
+    with Client(node.network()) as client, pytest.raises(NoNode, match="catching up: at height 5 of 90"):
+        client.submit(raws(node, 1))
+
+
+def test_a_connection_lost_in_the_middle_leaves_the_outcome_unknown_until_asked_again(node: FakeNode) -> None:
+    node.failures = [(grpc.StatusCode.UNAVAILABLE, "Socket closed")]
+    with Client(node.network()) as client:
+        [outcome] = client.submit(raws(node, 1))
+    assert outcome.kind == Kind.FINAL
+    node.failures = [(grpc.StatusCode.UNAVAILABLE, "Socket closed")] * 99
+    with Client(node.network()) as client:
+        [outcome] = client.submit(raws(node, 2)[1:], wait_ms=50)
+    assert outcome.kind == Kind.UNKNOWN
+
+
+def test_a_node_of_another_network_is_not_talked_to(node: FakeNode) -> None:
+    other = FakeNode(federations=("elsewhere",))
+    pinned = node.network()
+    wrong = Network("valley", pinned.genesis_hash, pinned.signed_genesis, other.network().nodes)
+    with Client(wrong) as client, pytest.raises(VerificationFailed, match=r"its genesis is .* is pinned"):
+        client.submit(raws(node, 1))
+    assert other.seen == []
+    other.stop()
+
+
+def test_a_far_node_without_a_pinned_certificate_is_not_talked_to(node: FakeNode) -> None:
+    pinned = node.network()
+    far = Network("valley", pinned.genesis_hash, pinned.signed_genesis, (NodeAddress("node.example:7410"),))
+    with pytest.raises(KeyProblem, match=r"The certificate of node node.example:7410 is not pinned"):
+        Client(far)
+    with pytest.raises(UsageProblem, match="No node of the network 'valley' is known"):
+        Client(Network("valley", pinned.genesis_hash, pinned.signed_genesis, ()))
+
+
+def test_what_is_not_there_is_not_found(node: FakeNode) -> None:
+    with Client(node.network()) as client:
+        with pytest.raises(NotFound, match="There is no account emilia/nobody"):
+            client.account("emilia/nobody")
+        assert client.transaction_by_nonce("emilia/cadiai", bytes(16)) is None
+        with pytest.raises(NotFound):
+            client.receipt(bytes(32))
+
+
+def test_more_than_a_request_holds_is_sent_in_several(node: FakeNode) -> None:
+    with Client(node.network()) as client:
+        outcomes = client.submit(raws(node, 1_001), want_receipts=False)
+    assert list(range(1_001)) == [outcome.log_index for outcome in outcomes]
+
+
+# Flow -----------------------------------------------------------------------------------------------
+
+
+def test_a_flow_gives_one_outcome_for_each_transaction(node: FakeNode) -> None:
+    many = raws(node, 500)
+    with Client(node.network()) as client:
+        outcomes = list(flow(client, iter(many), window=64, batch=16))
+    assert {id_of(raw) for raw in many} == {outcome.tx_id for outcome in outcomes}
+    assert {Kind.FINAL} == {outcome.kind for outcome in outcomes}
+    assert len(many) == len(outcomes)
+
+
+def test_a_flow_goes_on_when_its_stream_breaks(node: FakeNode) -> None:
+    many = raws(node, 200)
+    node.break_after = 50
+    with Client(node.network()) as client:
+        outcomes = list(flow(client, many, window=64, batch=10))
+    assert len(many) == len(outcomes)
+    assert {Kind.FINAL} == {outcome.kind for outcome in outcomes}
+    assert len(many) == len(node.log)
+
+
+def test_a_flow_asks_again_for_what_is_unknown(node: FakeNode) -> None:
+    node.unknown_first = 20
+    many = raws(node, 50)
+    with Client(node.network()) as client:
+        outcomes = list(flow(client, many, batch=10, want_receipts=True))
+    assert {Kind.FINAL} == {outcome.kind for outcome in outcomes}
+    assert all(outcome.receipt is not None for outcome in outcomes)
+
+
+def test_a_flow_gives_up_when_no_node_is_heard(node: FakeNode) -> None:
+    many = raws(node, 5)
+    node.failures = [(grpc.StatusCode.UNAVAILABLE, "Socket closed")] * 99
+    with Client(node.network()) as client:
+        outcomes = list(flow(client, many, give_up_s=0.0))
+    assert {Kind.UNKNOWN} == {outcome.kind for outcome in outcomes} or outcomes == []
+
+
+def test_an_error_of_the_source_comes_out_where_outcomes_are_read(node: FakeNode) -> None:
+    def source() -> Iterator[bytes]:
+        yield from raws(node, 3)
+        raise ZeroDivisionError("in the source")
+
+    with Client(node.network()) as client, pytest.raises(ZeroDivisionError, match="in the source"):
+        list(flow(client, source(), batch=1))
+
+
+def test_an_empty_flow_ends(node: FakeNode) -> None:
+    with Client(node.network()) as client:
+        assert list(flow(client, [])) == []
