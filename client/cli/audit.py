@@ -79,7 +79,10 @@ def verify_command(context: Context, directory: Path, genesis_text: str) -> None
 @genesis_option
 @shared_options
 def receipt_command(context: Context, path: Path, genesis_text: str) -> None:
-    """Verify a receipt, or the proof of a record that `ayni account proof` wrote."""
+    """Verify a receipt, or the proof of a record.
+
+    `ayni tx receipt` writes the one, `ayni account proof` the other.
+    """
     from audit import verify_receipt_file
 
     _check_there(path)

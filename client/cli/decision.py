@@ -36,9 +36,9 @@ def command() -> None:
 @click.option("-o", "--output", "target", type=FILE, default=None, help="Default: the same file.")
 @shared_options
 def sign_command(context: Context, path: Path, target: Path | None) -> None:
-    """Read a draft and sign it with the decision keys that are here.
+    """Sign a draft with the decision keys that are here.
 
-    It needs no node. Pass the file on until a quorum of federations has signed.
+    It needs no node, and shows what is signed. Pass the file on until a quorum of federations has signed.
     """
     draft = read_decision(context, path)
     signed, missing = Writing(context).sign(draft)
@@ -59,7 +59,7 @@ def sign_command(context: Context, path: Path, target: Path | None) -> None:
 )
 @shared_options
 def submit_command(context: Context, path: Path, wait_text: str) -> None:
-    """Send a decision that a quorum has signed, and wait for its outcome."""
+    """Send a decision that a quorum has signed."""
     wait_ms = duration_ms(wait_text)
     draft = read_decision(context, path)
     missing = missing_signers(context, draft)
@@ -78,7 +78,7 @@ def submit_command(context: Context, path: Path, wait_text: str) -> None:
 @click.argument("name", metavar="FILE|ID")
 @shared_options
 def show_command(context: Context, name: str) -> None:
-    """Show a draft, or a decision in the ledger and whether it has effect."""
+    """Show a draft, or a decision and its effect."""
     from client.views.common import print_read_at, read_at_json
     from client.views.decisions import print_record, record_json
 

@@ -100,9 +100,9 @@ def draft_accredit(
     valid_until: str,
     **draft: Any,
 ) -> None:
-    """Accredit an organisation as issuer and provider, or renew it.
+    """Accredit an organisation as issuer and provider.
 
-    --key is for an organisation that has no account yet. It ends a suspension.
+    --key is for an organisation that has no account yet. It renews, and ends a suspension.
     """
     _check_organisation(organisation)
     until_ms = start_of_day_ms(parse_day(valid_until) + 1) - 1 if valid_until else 0
@@ -140,7 +140,10 @@ def draft_reinstate(context: Context, organisation: str, **draft: Any) -> None:
 @click.argument("code", metavar="UNIT")
 @draft_options
 def draft_quota(context: Context, federation: str, amount: str, code: str, **draft: Any) -> None:
-    """Set the most that a federation's limits and ceilings may add up to."""
+    """Set the most a federation's limits may add up to.
+
+    Credit limits and issue ceilings together.
+    """
     _check_federation(context, federation)
     quota = genesis_pb2.Quota(
         federation=federation, unit=code, amount_minor=amount_or_zero(amount, context.unit(code))

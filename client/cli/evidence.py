@@ -80,7 +80,7 @@ def list_command(context: Context) -> None:
 )
 @shared_options
 def export_command(context: Context, directory: Path) -> None:
-    """Write each to a file that anybody verifies with `ayni audit evidence`."""
+    """Write each to a file that anybody can verify."""
     found = _verified(context)
     names: dict[str, int] = {}
     written: list[str] = []

@@ -64,7 +64,7 @@ def list_command(context: Context) -> None:
 @click.argument("name")
 @shared_options
 def show_command(context: Context, name: str) -> None:
-    """Show a federation (quotas, organisations) or an organisation (terms)."""
+    """Show a federation, or an organisation's terms."""
     from client.reads import federation_entry, organisation_entry
     from client.views.accounts import organisation_json
     from client.views.common import read_at_json

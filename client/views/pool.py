@@ -45,7 +45,7 @@ def parameter_text(parameter: genesis_pb2.Parameter, units: Units) -> str:
     match PARAMETERS.get(parameter.name):
         case "period-min":
             days, rest_ms = divmod(parameter.value, _MS_PER_DAY)
-            return f"{parameter.value / 1000:g} seconds" if rest_ms else f"{days:,} days"
+            return f"{parameter.value:,} ms" if rest_ms else f"{days:,} days"
         case "unattested-max":
             return amount_text(parameter.value, unit_or_parts(units, parameter.unit))
         case _:
