@@ -12,7 +12,7 @@ from typing import Final
 
 from ayni.v1 import credit_pb2
 from ledger import fields, limits, refusals
-from ledger.books import check_unit, pay
+from ledger.books import CreditBook, check_unit
 from ledger.refusals import Refusal
 from ledger.rule import Context, Party, Rule, account_parties, open_account, signed_by
 from ledger.rules.precedence import foremost, within
@@ -58,56 +58,55 @@ def _parties(state: State, author: str, transfer: credit_pb2.Transfer) -> Sequen
 
 
 def _execute(context: Context, author: str, transfer: credit_pb2.Transfer) -> Refusal | None:
-    if refusal := _check_legs(context.state, author, transfer):
+    legs = [(leg.payer or author, leg.payee, leg.unit, leg) for leg in transfer.legs]
+    if refusal := _check_legs(context.state, legs):
         return refusal
-    for line, leg in enumerate(transfer.legs):
+    book = CreditBook(context)
+    pay = book.pay
+    for line, (payer, payee, unit, leg) in enumerate(legs):
         # F1: legs apply in order, each covered when it applies. F2.
         if refusal := pay(
-            context,
-            leg.payer or author,
-            leg.payee,
-            leg.unit,
-            leg.amount_minor,
-            line,
-            "amount_minor",
-            value_date=leg.value_date,
-            reference=leg.reference,
+            payer, payee, unit, leg.amount_minor, line, "amount_minor", leg.value_date, leg.reference
         ):
             return within(refusal, f"transfer.legs[{line}]")
+    book.write()
     return None
 
 
-def _check_legs(state: State, author: str, transfer: credit_pb2.Transfer) -> Refusal | None:
+def _check_legs(state: State, legs: list[tuple[str, str, str, credit_pb2.Leg]]) -> Refusal | None:
     """F1, but for what must be covered. Each account and unit is looked up once."""
-    found: list[Refusal] = []
-    checked: set[str] = set()  # units, payees, and payers as "payer>"; no name contains ">"
-    for line, leg in enumerate(transfer.legs):
-        payer, payee, unit = leg.payer or author, leg.payee, leg.unit
-        faults: list[Refusal | None] = []
-        if payee not in checked:
-            checked.add(payee)
-            faults.append(open_account(state, payee, "payee"))
-        if unit not in checked:
-            checked.add(unit)
-            faults.append(check_unit(state, unit, "unit"))
-        if ":" not in payer and f"{payer}>" not in checked:
-            checked.add(f"{payer}>")
-            faults.append(_not_suspended(state, payer))
+    found: list[tuple[int, Refusal]] = []
+    payers: set[str] = set()
+    payees: set[str] = set()
+    units: set[str] = set()
+    for line, (payer, payee, unit, _) in enumerate(legs):
+        if payee not in payees:
+            payees.add(payee)
+            if fault := open_account(state, payee, "payee"):
+                found.append((line, fault))
+        if unit not in units:
+            units.add(unit)
+            if fault := check_unit(state, unit, "unit"):
+                found.append((line, fault))
+        if payer not in payers:
+            payers.add(payer)
+            if fault := _not_suspended(state, payer):
+                found.append((line, fault))
         if payer == payee:
-            faults.append(Refusal(refusals.SELF, "payee", f"{payer} would pay itself; name another payee"))
-        if any(faults):
-            found.extend([within(fault, f"transfer.legs[{line}]") for fault in faults if fault])
-    return foremost(found)
+            found.append(
+                (line, Refusal(refusals.SELF, "payee", f"{payer} would pay itself; name another payee"))
+            )
+    return foremost(within(fault, f"transfer.legs[{line}]") for line, fault in found) if found else None
 
 
-def _not_suspended(state: State, organisation: str) -> Refusal | None:
+def _not_suspended(state: State, payer: str) -> Refusal | None:
     """M9: a suspended organisation's own account pays nothing of its own accord."""
-    if not state.organisation(organisation).suspended:
+    if ":" in payer or not state.organisation(payer).suspended:
         return None
     return Refusal(
         refusals.SUSPENDED,
         "payer",
-        f"{organisation} is suspended and cannot pay; it can be paid, and a decision of the federations"
+        f"{payer} is suspended and cannot pay; it can be paid, and a decision of the federations"
         " can reinstate it",
     )
 
