@@ -1,30 +1,33 @@
 """The per-account index of postings, so that a statement never scans the chain.
 
-Decides its rows: one for each (account, book, unit, height), holding that block's lines with the balance
-after each. Spec: DESIGN 4.5; what a statement shows is decided in `node/statements.py`.
+Decides its rows: one for each (account, book, unit, height), holding that block's lines as msgpack:
+[[log index, [amount, balance after, counterparty, line, value date, reference]], …].
+Spec: DESIGN 4.5; what a statement shows is decided in `node/statements.py`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from ledger.chain import FinalBlock
 from node.store import POSTING, Batch, Database, next_prefix
 
 _HEIGHT_BYTES: Final = 8
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[tuple[int, tuple[int, int, str, int, int, str]]]).decode
 
 
 class Line(NamedTuple):
     """One posting of an account in one book and unit."""
 
     log_index: int
-    line: int
     amount: int
     balance_after: int
     counterparty: str
+    line: int
     value_date: int
     reference: str
 
@@ -38,19 +41,20 @@ class Book(NamedTuple):
 
 def add(batch: Batch, block: FinalBlock) -> None:
     """Adds a final block's postings."""
-    rows: dict[tuple[str, int, str], list[tuple[int, int, int, int, str, int, str]]] = {}
+    rows: dict[tuple[int, str, str], list[tuple[int, tuple[Any, ...]]]] = {}
     for entry in block.entries:
         log_index = entry.log_index
-        for book, account, unit, amount, after, counterparty, line, value_date, reference in entry.postings:
-            item = (log_index, line, amount, after, counterparty, value_date, reference)
-            row = rows.get((account, book, unit))
+        for posting in entry.postings:
+            # (book, account, unit), and the rest: this runs twice for every leg there is.
+            whose = posting[:3]
+            row = rows.get(whose)
             if row is None:
-                rows[account, book, unit] = [item]
+                rows[whose] = [(log_index, posting[3:])]
             else:
-                row.append(item)
+                row.append((log_index, posting[3:]))
     height = block.header.height.to_bytes(_HEIGHT_BYTES)
-    for (account, book, unit), lines in rows.items():
-        batch.put(_prefix(account, Book(book, unit)) + height, _encode(lines).encode())
+    for (book, account, unit), lines in rows.items():
+        batch.put(_prefix(account, Book(book, unit)) + height, _encode(lines))
 
 
 def books(database: Database, account: str) -> list[Book]:
@@ -70,7 +74,7 @@ def balance_before(database: Database, account: str, book: Book, height: int) ->
     prefix = _prefix(account, book)
     stop = prefix + height.to_bytes(_HEIGHT_BYTES)
     for _, row in database.range(prefix, stop, reverse=True):
-        return int(json.loads(row)[-1][3])
+        return _decode(row)[-1][1][1]
     return 0
 
 
@@ -83,8 +87,8 @@ def lines(
     stop = prefix + until_height.to_bytes(_HEIGHT_BYTES)
     for key, row in database.range(start, stop):
         height = int.from_bytes(key[-_HEIGHT_BYTES:])
-        for item in json.loads(row):
-            yield height, Line(*item)
+        for log_index, rest in _decode(row):
+            yield height, Line(log_index, *rest)
 
 
 def _account_prefix(account: str) -> bytes:
