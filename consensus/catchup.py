@@ -18,10 +18,6 @@ OPEN_REQUESTS_MAX = 16
 """Requests to one member that may still be answered."""
 
 
-class NotAsked(ValueError):
-    """A member sent blocks that were not asked of it."""
-
-
 @dataclass(slots=True)
 class Missing:
     """What the certificates name and the tree lacks."""
@@ -148,17 +144,18 @@ class Fetcher:
                 found.append((member, request))
         return found
 
-    def answered(self, member: int, response: BlockResponse, now_ms: int) -> None:
-        """Note an answer: what it did not bring is asked of another soon. Raises `NotAsked`."""
+    def answered(self, member: int, response: BlockResponse, now_ms: int) -> bool:
+        """Return whether this answers an open request; what it does not bring is asked of another soon."""
         asked = self._asked.get(member, {}).pop(response.id, None)
         if asked is None:
-            raise NotAsked(f"an answer to block request {response.id}, which was not asked or is answered")
+            return False
         due_ms = now_ms + self._config.fetch_delay_ms
         wants = [self._wants[digest] for digest in asked.digests if digest in self._wants]
         if asked.by_height and self._range is not None:
             wants.append(self._range)
         for want in wants:
             want.due_ms = min(want.due_ms, due_ms)
+        return True
 
     def deadline_ms(self, *, by_height: bool) -> int | None:
         """Return when the next request is due, or None; nothing is, while nobody is connected."""

@@ -26,7 +26,7 @@ from ayni.v1.peer_service_pb2 import (
     Votes,
 )
 from consensus.blocks import Block, BlockMalformed, certified, check_body, check_nullifications, read_block
-from consensus.catchup import Fetcher, NotAsked
+from consensus.catchup import Fetcher
 from consensus.config import (
     ANSWER_CERTIFICATES_MAX,
     ANSWER_INTERVAL_MS,
@@ -109,7 +109,7 @@ class Intake:
                     self._own_votes(member, message)
                 case _:
                     assert_never(message)
-        except (Faulty, BlockMalformed, CertificateInvalid, NotAsked) as error:
+        except (Faulty, BlockMalformed, CertificateInvalid) as error:
             self._outbox.notices.append(PeerFault(member, str(error)))
 
     def _votes(self, member: int, message: Votes) -> None:
@@ -271,8 +271,9 @@ class Intake:
 
     def _block_response(self, member: int, response: BlockResponse) -> None:
         """Take in blocks that were asked for, each with what certifies it (C4, C6, C9)."""
-        self._fetcher.answered(member, response, self._now_ms)
         _bounded("blocks", len(response.blocks), RANGE_BLOCKS_MAX)
+        if not self._fetcher.answered(member, response, self._now_ms):
+            return  # late, or never asked: not worth reading
         for certified_block in response.blocks:
             self._certified_block(member, certified_block)
 

@@ -54,10 +54,12 @@ class Recovered:
 class Journal:
     """Queues records, and knows which are on disk."""
 
-    def __init__(self, records: Mapping[bytes, bytes]) -> None:
+    def __init__(self, records: Mapping[bytes, bytes], *, has_peers: bool) -> None:
+        self._has_peers = has_peers
         self._queued: dict[bytes, bytes] = {}
         self._stored = set(records)
         self._urgent = False
+        self._final_view = 0
 
     def put_vote(self, vote: Vote) -> None:
         """Queue our own vote; the step's batch is written before anything of the step is sent."""
@@ -80,23 +82,32 @@ class Journal:
         self._urgent = True
 
     def batch(self) -> tuple[tuple[bytes, bytes], ...]:
-        """Return what must be durable before this step's messages leave; empty if they need nothing."""
-        if not self._urgent:
+        """Return what must be durable before this step's messages leave; empty if they need nothing.
+
+        Nothing leaves a network of one member: there, what a step makes final needs no record.
+        """
+        if not self._urgent or not self._queued:
             return ()
         records = tuple(sorted(self._queued.items()))
-        self._stored.update(self._queued)
+        self._stored.update(key for key in self._queued if _view_of(key) > self._final_view)
         self._queued.clear()
         self._urgent = False
         return records
 
     def forget(self, view: int) -> tuple[bytes, ...]:
-        """Return the stored keys of views up to `view`, which is final, and drop what is queued of them."""
+        """Return the keys to delete of views up to `view`, which is final.
+
+        A vote of this step is still written first: it leaves before the block is committed (C7).
+        """
 
         def over(key: bytes) -> bool:
             return key != LOCK and _view_of(key) <= view
 
-        for key in [key for key in self._queued if over(key)]:
-            del self._queued[key]
+        self._final_view = view
+        if self._urgent and self._has_peers:
+            self._stored.update(self._queued)  # `batch` writes them ahead of the commit
+        else:
+            self._queued = {key: value for key, value in self._queued.items() if not over(key)}
         keys = sorted(key for key in self._stored if over(key))
         self._stored.difference_update(keys)
         return tuple(keys)

@@ -95,7 +95,7 @@ class Machine:
         recovered = recover(snapshot.records)
         tree = BlockTree(self._tip(snapshot))
         self._outbox = Outbox(has_peers=bool(self._peers))
-        self._journal = Journal(snapshot.records)
+        self._journal = Journal(snapshot.records, has_peers=bool(self._peers))
         self._guard = VoteGuard(membership, member)
         self._pacing = Pacing(config, now_ms)
         self._presence = Presence(members, 0)
@@ -197,7 +197,9 @@ class Machine:
         match event:
             case PeerMessage():
                 self._intake.receive(event.member, event.message, self._now_ms)
-            case Tick() | TransactionsPending():
+            case Tick():
+                self._timer_ms = None
+            case TransactionsPending():
                 pass
             case PeerUp():
                 self._peer_up(event.member)

@@ -107,6 +107,7 @@ class Round:
         self._proposed_in_step = False
         self._changed = False
         self._certified_invalid = False
+        self._untimely_view = 0
         self._unavailable: list[Block] = []
 
     @property
@@ -256,8 +257,10 @@ class Round:
         except BlockInvalid as error:
             self._refuse(block, str(error))
         except BlockUntimely as error:
-            message = f"the proposal of view {block.view} by member {self._name(block)}: {error}"
-            self._outbox.notices.append(Alarm(ALARM_UNTIMELY_PROPOSAL, message))
+            if self._untimely_view != block.view:
+                self._untimely_view = block.view  # it is sent again: one alarm a view
+                message = f"the proposal of view {block.view} by member {self._name(block)}: {error}"
+                self._outbox.notices.append(Alarm(ALARM_UNTIMELY_PROPOSAL, message))
         except Unavailable:
             self._unavailable.append(block)
         else:
