@@ -94,6 +94,7 @@ class PoolUnitRecord(NamedTuple):
     deposits: int = 0
     dues: int = 0
     outstanding: int = 0
+    dues_made: int = 0
 
 
 class QuotaRecord(NamedTuple):
@@ -255,7 +256,11 @@ SCHEMAS.update(
             ("served", "uint"),
         ),
         PoolUnitRecord: Schema(
-            _S.PoolUnitRecord, ("deposits", "uint"), ("dues", "sint"), ("outstanding", "uint")
+            _S.PoolUnitRecord,
+            ("deposits", "uint"),
+            ("dues", "sint"),
+            ("outstanding", "uint"),
+            ("dues_made", "uint"),
         ),
         QuotaRecord: Schema(_S.QuotaRecord, ("quota", "uint"), ("used", "uint")),
         ParameterRecord: Schema(_S.ParameterRecord, ("value_plus_one", "uint")),

@@ -114,14 +114,16 @@ class Due(_message.Message):
     def __init__(self, period: _Optional[int] = ..., amount: _Optional[int] = ...) -> None: ...
 
 class PoolUnitRecord(_message.Message):
-    __slots__ = ("deposits", "dues", "outstanding")
+    __slots__ = ("deposits", "dues", "outstanding", "dues_made")
     DEPOSITS_FIELD_NUMBER: _ClassVar[int]
     DUES_FIELD_NUMBER: _ClassVar[int]
     OUTSTANDING_FIELD_NUMBER: _ClassVar[int]
+    DUES_MADE_FIELD_NUMBER: _ClassVar[int]
     deposits: int
     dues: int
     outstanding: int
-    def __init__(self, deposits: _Optional[int] = ..., dues: _Optional[int] = ..., outstanding: _Optional[int] = ...) -> None: ...
+    dues_made: int
+    def __init__(self, deposits: _Optional[int] = ..., dues: _Optional[int] = ..., outstanding: _Optional[int] = ..., dues_made: _Optional[int] = ...) -> None: ...
 
 class QuotaRecord(_message.Message):
     __slots__ = ("quota", "used")

@@ -62,6 +62,7 @@ class ClassBook:
         self._issuers: dict[str, _Issuer] = {}
         self._served: dict[str, int] = {}
         self._owing: set[str] = set()
+        self._dues_made = 0
 
     # --- what rules do -----------------------------------------------------------------------------------
 
@@ -115,8 +116,7 @@ class ClassBook:
             self._issuer(issuer).redeemed += value
             self._post(issuer, value, provider, line, value_date, reference)
             if issuer != provider:
-                books.owe(self._context, issuer, provider, self.policy.unit, value, line)
-                self._owing.update((issuer, provider))
+                self._owe(issuer, provider, value, line)
         self._served[provider] = self._served.get(provider, 0) + amount
         self._report(taken, line)
         return None
@@ -190,8 +190,7 @@ class ClassBook:
             self._post(issuer, -value, provider, line, 0, "")
             self._post(holder, value, provider, line, 0, "")
             if issuer != provider:
-                books.owe(self._context, provider, issuer, self.policy.unit, value, line)
-                self._owing.update((issuer, provider))
+                self._owe(provider, issuer, value, line)
             self._served[provider] = self._served.get(provider, 0) - value
         return None
 
@@ -334,6 +333,11 @@ class ClassBook:
             )
         )
 
+    def _owe(self, debtor: str, creditor: str, value: int, line: int) -> None:
+        books.owe(self._context, debtor, creditor, self.policy.unit, value, line)
+        self._owing.update((debtor, creditor))
+        self._dues_made += value
+
     def _report(self, lots: Iterable[Lot], line: int) -> None:
         add = self._context.result.lots_used.add
         for lot in lots:
@@ -428,12 +432,14 @@ class ClassBook:
 
     def _write_totals(self, change: int, first_issue: bool) -> Refusal | None:
         state, class_id, unit = self._context.state, self.policy.class_id, self.policy.unit
-        if change:
+        if change or self._dues_made:
             pool = state.pool_unit(unit)
-            outstanding = pool.outstanding + change
-            if outstanding > limits.TOTAL_MAX:
-                return self._overflow(f"what is outstanding in {unit}")
-            state.put(records.pool_unit_key(unit), pool._replace(outstanding=outstanding))
+            outstanding, dues_made = pool.outstanding + change, pool.dues_made + self._dues_made
+            if max(outstanding, dues_made) > limits.TOTAL_MAX:
+                return self._overflow(f"what is outstanding or owed in {unit}")
+            state.put(
+                records.pool_unit_key(unit), pool._replace(outstanding=outstanding, dues_made=dues_made)
+            )
         if first_issue:
             record = state.class_record(class_id)
             if not record.issued:

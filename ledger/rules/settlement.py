@@ -14,9 +14,10 @@ from typing import Any, Final
 from ayni.v1 import genesis_pb2, result_pb2
 from ledger import books, limits, records, refusals
 from ledger.fields import invalid
-from ledger.records import Due, OrganisationUnitRecord, PoolUnitRecord
+from ledger.records import Due, OrganisationUnitRecord
 from ledger.refusals import Refusal
 from ledger.rule import DUES, Context, Party, Posting, Rule, federation_party, signed_by
+from ledger.rules.ceilings import arrears
 from ledger.rules.claims import net, pay_oldest, share
 from ledger.rules.classes import find_class
 from ledger.rules.deposits import retag_deposit, return_deposit
@@ -139,12 +140,16 @@ class _UnitClose:
         return shown
 
     def _net(self, figures: result_pb2.UnitSettlement) -> None:
-        """S3: each organisation's dues are set off, oldest first, so that what remains has one sign."""
+        """S3: each organisation's dues are set off, oldest first, so that what remains has one sign.
+
+        Within a vintage they were set off as they were made; the pool's record counts what was made.
+        """
+        figures.gross_minor = self._context.state.pool_unit(self._unit).dues_made
         owed = 0
         for organisation in self._organisations:
             record = self._context.state.organisation_unit(organisation, self._unit)
             self._before[organisation] = record
-            figures.gross_minor -= sum([due.amount for due in record.dues if due.amount < 0])
+            figures.gross_minor += arrears(record, self._period)
             dues = self._dues[organisation] = net(record.dues)
             total = books.dues_total(dues)
             if total < 0:
@@ -221,7 +226,7 @@ class _UnitClose:
         dues = self._dues[organisation] = pay_oldest(self._dues[organisation], abs(amount))
         pool = state.pool_unit(unit)
         pool_dues = pool.dues - amount
-        state.put(records.pool_unit_key(unit), PoolUnitRecord(pool.deposits, pool_dues, pool.outstanding))
+        state.put(records.pool_unit_key(unit), pool._replace(dues=pool_dues))
         after = books.dues_total(dues)
         post = self._context.postings.append
         post(Posting(DUES, organisation, unit, amount, after, limits.POOL, 0, 0, ""))
@@ -256,6 +261,8 @@ class _UnitClose:
                 for due in self._dues[organisation]:
                     by_vintage[due.period] -= due.amount
         pool = state.pool_unit(unit)
+        if pool.dues_made:
+            state.put(records.pool_unit_key(unit), pool._replace(dues_made=0))
         figures.pool_balance_minor = state.balance(limits.POOL, unit).balance
         figures.deposits_minor = pool.deposits
         figures.outstanding_minor = pool.outstanding
