@@ -28,9 +28,11 @@ from audit.reader import AuditReader
 from ayni.v1.block_pb2 import BlockBody, CertifiedBlock, Header
 from ayni.v1.receipt_pb2 import ExportHead
 from ayni.v1.transaction_pb2 import SignedTransaction
-from ledger.chain import BlockInvalid, Chain, Entry
+from ledger.chain import BlockInvalid, Chain, Entry, Executed, UnknownParent
 from ledger.genesis import Founding, GenesisInvalid, read_genesis
 from ledger.invariants import InvariantBroken, check_state
+from ledger.refusals import Refusal
+from ledger.transactions import parse_transaction
 from ledger.wire import NotCanonical, check
 from proofs import statetree
 from proofs.domains import tx_id
@@ -143,11 +145,11 @@ class _Audit:
         block, header = _read_block(frame, height)
         try:
             link = follow(self.link, block, header, self.founding.membership)
-            executed = self.chain.check(block.header, block.body)
         except CertifiedInvalid as error:
+            if error.field == "notarization.digest":
+                self._execute(block, height)  # if a field of the header is wrong, this names it
             raise AuditStopped(Finding(HISTORY, error.reason, height, field=error.field)) from None
-        except BlockInvalid as error:
-            raise AuditStopped(_locate(error, block.body, height)) from None
+        executed = self._execute(block, height)
         touched = dict(executed.overlay.writes)
         for final in self.chain.finalise(link.digest):
             self.reader.advance(final)
@@ -156,6 +158,15 @@ class _Audit:
         if self.report.findings and self.report.findings[-1].height == height:
             raise AuditStopped(self.report.findings.pop())
         self._count(link, header, block, executed.entries)
+
+    def _execute(self, block: CertifiedBlock, height: int) -> Executed:
+        """Re-execute a block. Raises `AuditStopped`."""
+        try:
+            return self.chain.check(block.header, block.body)
+        except BlockInvalid as error:
+            raise AuditStopped(_locate(error, block.body, height, self.founding.hash)) from None
+        except UnknownParent as error:
+            raise AuditStopped(Finding(HISTORY, str(error), height, field="header.parent")) from None
 
     def _recompute(self, height: int, header: Header, entries: list[Entry]) -> None:
         naive.begin_block(self.books, height, header.time_ms)
@@ -212,19 +223,36 @@ def _read_block(frame: bytes, height: int) -> tuple[CertifiedBlock, Header]:
         prefix = "header."
         header = check(Header, block.header)
     except NotCanonical as error:
-        field = f"{prefix}{error.path}".rstrip(".")
+        field = f"{prefix}{error.path}".rstrip(".") or "frame"
         raise AuditStopped(Finding(HISTORY, error.reason, height, field=field)) from None
     return block, header
 
 
-def _locate(error: BlockInvalid, body: bytes, height: int) -> Finding:
+def _locate(error: BlockInvalid, body: bytes, height: int, genesis_hash: bytes) -> Finding:
     """Return where in a block the rules found something: the transaction if there is one, and the field."""
     match = _TRANSACTION_FIELD.fullmatch(error.field)
-    if match is None:
-        field = error.field if error.field.startswith("body") else f"header.{error.field}"
-        return Finding(HISTORY, error.reason, height, field=field)
-    index = int(match[1])
-    return Finding(HISTORY, error.reason, height, index, _tx_id_in(body, index), match[2])
+    if match is not None:
+        index = int(match[1])
+        return Finding(HISTORY, error.reason, height, index, _tx_id_in(body, index), match[2])
+    if error.field == "body_hash":
+        return _locate_in_body(error, body, height, genesis_hash)
+    in_body = error.field.startswith(("body", "transactions"))
+    return Finding(HISTORY, error.reason, height, field=error.field if in_body else f"header.{error.field}")
+
+
+def _locate_in_body(error: BlockInvalid, body: bytes, height: int, genesis_hash: bytes) -> Finding:
+    """Return what is wrong with a body that is not the one that was certified, as near as can be said."""
+    reason = f"{error.reason} that the header names"
+    try:
+        transactions = check(BlockBody, body).transactions
+    except NotCanonical as fault:
+        return Finding(HISTORY, f"{reason}: {fault.reason}", height, field=f"body.{fault.path}".rstrip("."))
+    for index, raw in enumerate(transactions):
+        refusal = parse_transaction(raw, genesis_hash)
+        if isinstance(refusal, Refusal):
+            text = f"{refusal.name}: {refusal.message}"
+            return Finding(HISTORY, text, height, index, _tx_id_in(body, index), refusal.field)
+    return Finding(HISTORY, reason, height, field="header.body_hash")
 
 
 def _tx_id_in(body: bytes, index: int) -> bytes | None:

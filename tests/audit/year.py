@@ -197,12 +197,20 @@ def _close(history: History, period: int, after_ms: int = DAY_MS) -> None:
 
 def _after_the_first_close(history: History) -> None:
     height = len(history.blocks)
+    used = {
+        "holder": MARIA,
+        "provider": CADIAI,
+        "class_id": CREDIT_SHARES,
+        "amount_minor": 400,
+        "value_date": VALUE_DATE + 5,
+    }
     advance = {"parameter": {"name": PARAMETER_NAME_ADVANCE_BP, "unit": "EUC", "value": 9_000}}
     deposit = {"parameter": {"name": PARAMETER_NAME_DEPOSIT_BP, "unit": "EUC", "value": 500}}
     beyond = {"ceiling": {"organisation": CADIAI, "unit": "EUC", "amount_minor": QUOTA_MINOR - 400_000}}
     history.block(
         history.decide(advance, effective_height=height + 3),
         history.decide(deposit, beyond, effective_height=height + 3),  # void: see the next block
+        history.tx(MARIA, CADIAI, redeem_entitlements=used),  # set off against older arrears
         history.tx("emilia", open_accounts={"accounts": [opened("emilia/temporary")]}),
         history.tx(MARIA, rotate_keys={"account": MARIA, "keys": keys_of("emilia/cadiai:maria-2")}),
     )

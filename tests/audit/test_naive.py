@@ -1,0 +1,132 @@
+"""A bug in the rules cannot pass twice: the second recomputation finds it, and names the block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audit import verify_export
+from ledger import books, records
+from ledger.rules import claims, deposits, entitlements, holdings, lots, settlement
+from tests.audit.history import History, payments
+from tests.audit.year import year
+
+
+def newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lots are used newest first."""
+    take = holdings.ClassBook._take
+
+    def reverse(self: Any, holder: str, *arguments: Any) -> Any:
+        self._open(holder).reverse()
+        taken = take(self, holder, *arguments)
+        self._open(holder).sort(key=lots.order_of_use)
+        return taken
+
+    monkeypatch.setattr(holdings.ClassBook, "_take", reverse)
+
+
+def deposit_rounded_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One part less is deposited than E2 says."""
+    pay = deposits.pay_deposit
+
+    def less(context: Any, issuer: str, unit: str, amount: int, *rest: Any) -> Any:
+        return pay(context, issuer, unit, amount - 1, *rest)
+
+    monkeypatch.setattr(entitlements.deposits, "pay_deposit", less)
+
+
+def remainder_to_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Creditors are paid newest vintage first, one part less."""
+    share = claims.share
+
+    def wrong(stated: Any, money: int) -> dict[str, int]:
+        return {name: amount - 1 for name, amount in share(stated, money).items() if amount > 1}
+
+    monkeypatch.setattr(settlement, "share", wrong)
+
+
+def never_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lots stay with their holders when they expire."""
+    monkeypatch.setattr(settlement.ClassBook, "expire", lambda self, holder: 0)
+
+
+def dues_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A redemption elsewhere makes no dues."""
+    monkeypatch.setattr(books, "owe", lambda *arguments: None)
+
+
+@pytest.mark.parametrize(
+    ("plant", "expected"),
+    [
+        (newest_first, "result.lots_used"),
+        (deposit_rounded_down, "b|emilia/cadiai|EUC"),
+        (remainder_to_the_last, "result.settlement"),
+        (never_expires, "result.settlement"),
+        (dues_forgotten, "d|emilia/cadiai|EUC"),
+    ],
+)
+def test_planted_bug_in_the_rules_is_found_by_the_second_recomputation(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    plant: Callable[[pytest.MonkeyPatch], None],
+    expected: str,
+) -> None:
+    plant(monkeypatch)  # network and auditor execute the same wrong rule: every root agrees
+    history = year()
+
+    report = verify_export(history.export(tmp_path / "export"), history.hash)
+
+    assert expected in [finding.field for finding in report.findings]
+    assert all(finding.height == report.blocks + 1 for finding in report.findings)
+    assert all("recomputed" in finding.message for finding in report.findings)
+
+
+def test_wrong_payment_is_found_in_its_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pay = books.CreditBook.pay
+
+    def more(self: Any, payer: str, payee: str, unit: str, amount: int, *rest: Any) -> Any:
+        return pay(self, payer, payee, unit, amount + (amount == 102), *rest)
+
+    monkeypatch.setattr(books.CreditBook, "pay", more)
+    history = payments(5)
+
+    report = verify_export(history.export(tmp_path / "export"), history.hash)
+
+    messages = {finding.field: finding.message for finding in report.findings}
+    assert {finding.height for finding in report.findings} == {4}
+    assert sorted(messages) == ["b|andes/one|EUC", "b|andes/two|EUC"]
+    ours = "balance: the state says -102; recomputed from the signed transactions it is -101"
+    assert ours in messages["b|andes/one|EUC"]
+
+
+def test_balance_that_was_never_written_is_found_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = payments(2)
+    directory = history.export(tmp_path / "export")
+    from audit import reader
+
+    advance = reader.AuditReader.advance
+
+    def forget(self: Any, block: Any) -> None:
+        advance(self, block)
+        self.values.pop(records.balance_key("andes/one", "EUC"), None)
+
+    monkeypatch.setattr(reader.AuditReader, "advance", forget)
+
+    report = verify_export(directory, history.hash)
+
+    messages = [str(finding) for finding in report.findings]
+    assert any("an invariant is broken: credit" in message for message in messages), messages
+    assert any("header.state_root: it is" in message for message in messages), messages
+    assert any("b|andes/one|EUC: the record is absent" in message for message in messages), messages
+
+
+def test_history_is_recomputed_whatever_the_number_of_members(tmp_path: Path) -> None:
+    history = History(("solo",))
+    history.block()
+
+    assert verify_export(history.export(tmp_path / "export"), history.hash).ok
