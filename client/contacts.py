@@ -46,9 +46,10 @@ def read_contact(path: Path) -> tuple[bytes, ...]:
             f"{path} holds a key that may not be registered.", f"{error}.", "Ask for another key."
         ) from error
     except (ValueError, KeyError, TypeError) as error:
+        why = f"it says no {error}" if isinstance(error, KeyError) else str(error)
         raise UsageProblem(
             f"{path} is not a contact file.",
-            f"{error}.",
+            f"{why[0].upper()}{why[1:]}.",
             "Let its owner write one with `ayni keys show NAME --json > FILE`.",
         ) from error
     return keys

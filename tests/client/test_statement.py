@@ -19,9 +19,16 @@ UNIT_OF = {**UNITS, HOURS: HRS}
 DAY_MS = 86_400_000
 
 
-def line(book: int, unit: str, amount: int, *, number: int = 0, **fields: object) -> ledger_service_pb2.StatementLine:
+def line(
+    book: int, unit: str, amount: int, *, number: int = 0, **fields: object
+) -> ledger_service_pb2.StatementLine:
     made = ledger_service_pb2.StatementLine(
-        time_ms=TIME_MS, height=9, log_index=4 + number, tx_id=bytes([number]) * 32, unit=unit, amount_minor=amount
+        time_ms=TIME_MS,
+        height=9,
+        log_index=4 + number,
+        tx_id=bytes([number]) * 32,
+        unit=unit,
+        amount_minor=amount,
     )
     made.book = book  # type: ignore[assignment]  # an int of the enum
     for name, value in {"counterparty": "lazio/coop", "type": "transfer", **fields}.items():
@@ -73,7 +80,8 @@ def test_a_statement_that_does_not_add_up_is_not_shown() -> None:
     assert caught.value.exit_code == ExitCode.VERIFICATION_FAILED
     assert caught.value.lines() == (
         "ayni: The statement of emilia/cadiai does not add up in the credit book, EUC.",
-        "  why:  Opening balance and lines make -5000, and the node says it closes at -2500 (smallest parts).",
+        "  why:  Opening balance and lines make -5000, and the node says it closes at -2500"
+        " (smallest parts).",
         "  next: Ask another node with --node.",
     )
 

@@ -28,7 +28,7 @@ def refused(path: Path, content: bytes) -> tuple[str, str, str]:
 
 def test_rows_are_read_without_blanks_and_absent_columns_are_empty(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
-    path.write_bytes("﻿id, amount ,limit EUC\r\n a , 1 ,5\r\n\"b,c\",2,\r\n".encode())
+    path.write_bytes('﻿id, amount ,limit EUC\r\n a , 1 ,5\r\n"b,c",2,\r\n'.encode())
     assert read_table(path, COLUMNS, parse) == [
         {"id": "a", "amount": "1", "note": "", "limit EUC": "5"},
         {"id": "b,c", "amount": "2", "note": "", "limit EUC": ""},
@@ -40,8 +40,8 @@ def test_every_bad_row_is_named(tmp_path: Path) -> None:
     rows = "id,amount\na,1\n,2\nc,x\n" + "d,y\n" * 5
     assert refused(path, rows.encode()) == (
         f"ayni: 7 of the 8 rows of {path} cannot be right; nothing was sent.",
-        "  why:  Row 2, id: it is empty; row 3, amount: 'x' is not a number; row 4, amount: 'y' is not a number;"
-        " row 5, amount: 'y' is not a number; row 6, amount: 'y' is not a number; and 2 more.",
+        "  why:  Row 2, id: it is empty; row 3, amount: 'x' is not a number; "
+        "row 4, amount: 'y' is not a number; row 5, amount: 'y' is not a number; row 6, amount: 'y' is not a number; and 2 more.",
         "  next: Correct the file and run the command again.",
     )
 
@@ -51,8 +51,14 @@ def test_every_bad_row_is_named(tmp_path: Path) -> None:
     [
         (b"", "In its header these columns are missing: id, amount (known: id, amount, note)."),
         (b"id,note\nx,y\n", "In its header these columns are missing: amount (known: id, amount, note)."),
-        (b"id,amount,what\nx,y,z\n", "In its header these columns are unknown: what (known: id, amount, note)."),
-        (b"id,amount,id\nx,1,z\n", "In its header these columns are there twice: id (known: id, amount, note)."),
+        (
+            b"id,amount,what\nx,y,z\n",
+            "In its header these columns are unknown: what (known: id, amount, note).",
+        ),
+        (
+            b"id,amount,id\nx,1,z\n",
+            "In its header these columns are there twice: id (known: id, amount, note).",
+        ),
         (b"id,amount\n", "It has no row under its header."),
         (b"id,amount\na\n", "Row 1 has another number of cells than the header."),
         (b"id,amount\na,1\nb,2,3\n", "Row 2 has another number of cells than the header."),
