@@ -65,6 +65,7 @@ class Node:
         self.status = NodeStatus(self.parts, self._loop.consensus)
         self._health = health.aio.HealthServicer()
         self._servers: list[grpc.aio.Server] = []
+        self._ledger: ledger.LedgerService | None = None
         self._metrics: MetricsServer | None = None
         self._stop = asyncio.Event()
         self._closer = self._make_closer()
@@ -107,7 +108,8 @@ class Node:
         )
         listen = self._config.listen
         clients = grpc.aio.server(options=CLIENT_OPTIONS)
-        ledger.register(ledger.LedgerService(self.parts, self.status, doors), clients)
+        self._ledger = ledger.LedgerService(self.parts, self.status, doors)
+        ledger.register(self._ledger, clients)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, clients)
         reflection.enable_server_reflection(
             (LEDGER_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), clients
@@ -195,6 +197,8 @@ class Node:
         self.status.stopping = True
         await self._set_health()
         self._loop.stop()
+        if self._ledger is not None:
+            self._ledger.close_streams()
         for task in tasks:
             if task.get_name() == "loop":
                 with contextlib.suppress(Halt, StoreError):

@@ -34,6 +34,9 @@ TRANSACTIONS_A_TURN: Final = 64
 """Transactions of peers verified between two looks at consensus (about 5 ms)."""
 FORWARD_BYTES_MAX: Final = 1024 * 1024
 """Transactions in one frame to the peers."""
+BEHIND_BLOCKS: Final = 4
+BEHIND_SECONDS: Final = 3.0
+"""A node that misses so many final blocks, or any for so long, is catching up."""
 
 FIELD_OF: Final[dict[type, str]] = {
     block_pb2.Proposal: "proposal",
@@ -68,6 +71,7 @@ class Loop:
         self._stopping = False
         self._heard: dict[int, tuple[int, int]] = {}
         self._nullified = 0
+        self._behind_since: float | None = None
         self.on_final: list[Callable[[FinalBlock], None]] = []
         """Told of each final block, once it is on disk."""
 
@@ -290,13 +294,25 @@ class Loop:
             if member != self._parts.member:
                 height, view = self._heard.get(member, (0, 0))
                 peers[member] = Peer(member in links, height, view)
-        machine = self._machine
-        return Consensus(machine.view, machine.catching_up, bool(machine.lock), peers)
+        return Consensus(self._machine.view, self._is_catching_up(), bool(self._machine.lock), peers)
+
+    def _is_catching_up(self) -> bool:
+        """Whether this node misses final blocks: several, or any for long. One or two are on their way to
+        every node but the fastest, all the time."""
+        if not self._machine.catching_up:
+            self._behind_since = None
+            return False
+        now = asyncio.get_running_loop().time()
+        if self._behind_since is None:
+            self._behind_since = now
+        heard = max((height for height, _ in self._heard.values()), default=0)
+        is_far = heard - self._machine.height >= BEHIND_BLOCKS
+        return is_far or now - self._behind_since >= BEHIND_SECONDS
 
     def _measure(self) -> None:
         metrics, machine = self._parts.metrics, self._machine
         metrics.view.set(machine.view)
-        metrics.catching_up.set(machine.catching_up)
+        metrics.catching_up.set(self._is_catching_up())
         metrics.voting_locked.set(bool(machine.lock))
         nullified = machine.views_nullified
         metrics.views_nullified.inc(nullified - self._nullified)

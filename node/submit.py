@@ -245,6 +245,13 @@ class Stream:
         self._ended = True
         self._collector.has_ready.set()
 
+    def abandon(self) -> None:
+        """Nothing more is waited for."""
+        self._ended = True
+        self.close()
+        self._collector.waiting.clear()
+        self._collector.has_ready.set()
+
     async def outcomes(self) -> list[pb.Outcome]:
         """The next outcomes; empty once everything is answered after `end`."""
         while True:

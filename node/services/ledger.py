@@ -39,6 +39,7 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
         self._reads = Reads(parts.founding, parts.tables, parts.chain)
         self._statements = Statements(parts.database, parts.tables, self._reads)
         self._submissions = Submissions(doors)
+        self._streams: set[Stream] = set()
 
     # --- the network and this node ------------------------------------------------------------------
 
@@ -63,17 +64,26 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
     async def SubmitStream(self, requests: Any, context: Any) -> AsyncIterator[pb.SubmitResponse]:
         """Takes batches in and sends outcomes as they are known."""
         stream = Stream(self._submissions, self._doors)
+        self._streams.add(stream)
         reader = asyncio.create_task(self._read_stream(requests, stream))
         try:
             while outcomes := await stream.outcomes():
                 yield pb.SubmitResponse(outcomes=outcomes)
+            if not reader.done() and self._status.stopping:
+                raise Unavailable(self._status.why_not_taking())
             await reader
             self.parts.metrics.rpcs.labels("SubmitStream", "OK").inc()
         except (BadRequest, WrongNetwork, Unavailable) as error:
             await abort(self.parts, "SubmitStream", context, error)
         finally:
             reader.cancel()
+            self._streams.discard(stream)
             stream.close()
+
+    def close_streams(self) -> None:
+        """The node stops: open streams end, and their clients are told to ask another node."""
+        for stream in self._streams:
+            stream.abandon()
 
     async def _read_stream(self, requests: Any, stream: Stream) -> None:
         try:
