@@ -41,7 +41,8 @@ def test_every_bad_row_is_named(tmp_path: Path) -> None:
     assert refused(path, rows.encode()) == (
         f"ayni: 7 of the 8 rows of {path} cannot be right; nothing was sent.",
         "  why:  Row 2, id: it is empty; row 3, amount: 'x' is not a number; "
-        "row 4, amount: 'y' is not a number; row 5, amount: 'y' is not a number; row 6, amount: 'y' is not a number; and 2 more.",
+        "row 4, amount: 'y' is not a number; row 5, amount: 'y' is not a number; "
+        "row 6, amount: 'y' is not a number; and 2 more.",
         "  next: Correct the file and run the command again.",
     )
 
