@@ -146,7 +146,7 @@ def transfer_builder(units: Mapping[str, Unit], payer: str, value_date: int) -> 
         amount_minor = cells.amount(units, unit)
         day = cells.day("date", value_date)
         document_hash = cells.hash("document_hash")
-        if not day:
+        if not day and not cells.text("date"):
             cells.errors.append("date: it is empty; give the row a date, or all rows one with --date")
         _stop_at(cells)
         one = transactions.leg(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ayni.v1 import genesis_pb2
-from client.cli.options import shared_options
+from client.cli.options import home_options
 from client.context import Context
 from client.errors import NotFound, UsageProblem, VerificationFailed
 from client.networks import (
@@ -61,7 +61,7 @@ def command() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The certificate of each --node, in the same order. Only loopback needs none.",
 )
-@shared_options
+@home_options
 def add(
     context: Context,
     name: str,
@@ -88,7 +88,7 @@ def add(
 
 
 @command.command("list")
-@shared_options
+@home_options
 def list_networks(context: Context) -> None:
     """List the networks you know; '*' marks the one in use."""
     _show(context, load_networks(context.home))
@@ -96,7 +96,7 @@ def list_networks(context: Context) -> None:
 
 @command.command("use")
 @click.argument("name")
-@shared_options
+@home_options
 def use(context: Context, name: str) -> None:
     """Use the network NAME from now on."""
     networks = load_networks(context.home)

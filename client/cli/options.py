@@ -1,8 +1,8 @@
 """The options that commands share, as decorators.
 
 `@shared_options` gives a command `--network --node --keystore --home --json` and hands it a `Context` as
-its first argument; `@writing_options` adds what a command that signs and sends needs (see
-`client.cli.writing`). Never talks to a node.
+its first argument; `@home_options` the last two only. `@writing_options` (client.cli.writing) adds what a
+command that signs and sends needs. Never talks to a node.
 """
 
 from __future__ import annotations
@@ -18,6 +18,29 @@ import click
 from client.context import Context, home_directory
 
 Command = Callable[..., Any]
+
+
+def home_options(function: Command) -> Command:
+    """Adds `--home` and `--json` only; the command's first argument becomes a `Context`."""
+
+    @click.option(
+        "--home",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=None,
+        help="Where networks, keys and outbox are. Default: $AYNI_HOME or the user's data directory.",
+    )
+    @click.option(
+        "--json", "as_json", is_flag=True, help="Versioned JSON on stdout, amounts as decimal strings."
+    )
+    @functools.wraps(function)
+    def wrapped(*args: Any, home: Path | None, as_json: bool, **kwargs: Any) -> Any:
+        context = Context(home=home or home_directory(os.environ), as_json=as_json)
+        try:
+            return function(context, *args, **kwargs)
+        finally:
+            context.close()
+
+    return wrapped
 
 
 def shared_options(function: Command) -> Command:
@@ -40,35 +63,19 @@ def shared_options(function: Command) -> Command:
         default=None,
         help="Keystore file. Default: keystore.json in the home.",
     )
-    @click.option(
-        "--home",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=None,
-        help="Where networks, keys and outbox are. Default: $AYNI_HOME or the user's data directory.",
-    )
-    @click.option(
-        "--json", "as_json", is_flag=True, help="Versioned JSON on stdout, amounts as decimal strings."
-    )
+    @home_options
     @functools.wraps(function)
     def wrapped(
+        context: Context,
         *args: Any,
         network_name: str,
         node_addresses: tuple[str, ...],
         keystore_path: Path | None,
-        home: Path | None,
-        as_json: bool,
         **kwargs: Any,
     ) -> Any:
-        context = Context(
-            home=home or home_directory(os.environ),
-            network_name=network_name,
-            node_addresses=node_addresses,
-            keystore_path=keystore_path,
-            as_json=as_json,
-        )
-        try:
-            return function(context, *args, **kwargs)
-        finally:
-            context.close()
+        context.network_name = network_name
+        context.node_addresses = node_addresses
+        context.keystore_path = keystore_path
+        return function(context, *args, **kwargs)
 
     return wrapped

@@ -1,0 +1,214 @@
+"""`ayni tx import` and `ayni opening import`: every row once, every error first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ayni.v1 import entitlements_pb2, result_pb2
+from client.outbox import Outbox
+from tests.client.conftest import Ayni, three_lines
+from tests.client.fakes import FakeNode, account_record, body_of, seeded
+
+HEADER = "id,payer,payee,amount,unit,date,reference\n"
+GOOD = (
+    HEADER
+    + "inv-1,emilia/cadiai,lazio/coop,12.50,EUC,2026-03-01,March\n"
+    + "inv-2,emilia/cadiai,lazio/coop,1:30,HRS,2026-03-02,\n"
+)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A CSV file with two good rows."""
+    path = tmp_path / "rows.csv"
+    path.write_text(GOOD)
+    return path
+
+
+def test_rows_are_previewed_sent_and_counted(ayni: Ayni, node: FakeNode, table: Path, outbox: Outbox) -> None:
+    preview = ayni("tx", "import", str(table), "--preview")
+    assert preview.code == 0
+    assert f"{table}: 2 rows, 0 final already, 2 to send" in preview.out
+    assert "emilia/cadiai pays 12.50 EUC in 1 rows" in preview.out
+    assert node.seen == []
+    result = ayni("tx", "import", str(table), "--yes")
+    assert result.code == 0, result.err
+    assert "2 final" in result.out
+    assert [body_of(raw).transfer.legs[0].amount_minor for raw in node.seen] == [1250, 90]
+    assert outbox.pending() == []
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_sent(ayni: Ayni, node: FakeNode, table: Path) -> None:
+    result = ayni("tx", "import", str(table))
+    assert result.code == 2
+    assert "There is no terminal to confirm at." in three_lines(result.err)[1]
+    assert node.seen == []
+
+
+def test_rows_that_are_final_already_are_listed_and_skipped(ayni: Ayni, node: FakeNode, table: Path) -> None:
+    ayni("tx", "import", str(table), "--yes")
+    table.write_text(GOOD + "inv-3,emilia/cadiai,lazio/coop,1,EUC,2026-03-03,\n")
+    result = ayni("tx", "import", str(table), "--yes")
+    assert result.code == 0
+    assert "3 rows, 2 final already, 1 to send" in result.out
+    assert "skipped: id inv-1 is final as" in result.out
+    assert len(node.seen) == 3
+    document = json.loads(ayni("tx", "import", str(table), "--yes", "--json").out)
+    assert [row["outcome"] for row in document["rows"]] == ["skipped"] * 3
+
+
+def test_a_row_that_is_final_with_other_content_is_an_error_before_anything_is_sent(
+    ayni: Ayni, node: FakeNode, table: Path
+) -> None:
+    ayni("tx", "import", str(table), "--yes")
+    table.write_text(GOOD.replace("12.50", "13.50") + "inv-3,emilia/cadiai,lazio/coop,1,EUC,2026-03-03,\n")
+    result = ayni("tx", "import", str(table), "--yes")
+    assert result.code == 2
+    assert "line 2 (id inv-1): it is final already with other content, as transaction" in result.err
+    assert "Nothing was sent" in three_lines(result.err)[1]
+    assert len(node.seen) == 2
+
+
+def test_another_profile_means_other_transactions(ayni: Ayni, node: FakeNode, table: Path) -> None:
+    ayni("tx", "import", str(table), "--yes")
+    assert ayni("tx", "import", str(table), "--yes", "--profile", "bank").code == 0
+    assert len({body_of(raw).nonce for raw in node.seen}) == 4
+
+
+def test_every_error_of_every_row_is_told_before_anything_is_sent(
+    ayni: Ayni, node: FakeNode, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(
+        HEADER
+        + "a,emilia/cadiai,lazio/coop,1,EUC,2026-03-01,\n"
+        + "a,emilia/cadiai,lazio/coop,1.234,EUC,2026-03-01,\n"
+        + ",emilia/cadiai,Lazio,1,EUC,tomorrow,\n"
+        + "c,,lazio/coop,1,XXX,,\n"
+        + "d,emilia/cadiai,lazio/coop\n"
+        + f"e,emilia/cadiai,lazio/coop,1,EUC,2026-03-01,{'x' * 141}\n"
+    )
+    result = ayni("tx", "import", str(path), "--yes")
+    assert result.code == 2
+    assert result.err.splitlines()[:-3] == [
+        "line 3 (id a): id: 'a' is there already in line 2",
+        "line 3 (id a): amount: '1.234' is not an amount of EUC. "
+        "It is not a whole number of the smallest part (1/100).",
+        "line 4: id: it is empty",
+        "line 4: payee: 'Lazio' is not an account; write it like emilia/cadiai",
+        "line 4: date: 'tomorrow' is not a date. Dates are written year-month-day, from 1970-01-02 on.",
+        "line 5 (id c): payer: it is empty",
+        "line 5 (id c): unit: there is no 'XXX'; known are EUC, HRS",
+        "line 5 (id c): date: it is empty; give the row a date, or all rows one with --date",
+        "line 6: it has another number of cells than the header",
+        "line 7 (id e): transfer.legs.reference is out of bounds. It has 141 bytes.",
+    ]
+    assert f"ayni: 5 of 6 rows of {path} are not right." == three_lines(result.err)[0]
+    assert node.seen == []
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"id,payee,amount\n", "The header of"),
+        (b"id,payee,amount,unit,colour\n", "The header of"),
+        (b"id,id,payee,amount,unit\n", "The header of"),
+        (b"", "The header of"),
+        (b"id,payee,amount,unit\n", "has no rows"),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
+        (b'id,payee,amount,unit\n"a,b\n', "is not a CSV file"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(ayni: Ayni, tmp_path: Path, content: bytes, text: str) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content)
+    result = ayni("tx", "import", str(path), "--yes")
+    assert result.code == 2
+    assert text in three_lines(result.err)[0]
+
+
+def test_semicolons_and_a_byte_order_mark_are_read_too(ayni: Ayni, node: FakeNode, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("\ufeffid;payee;amount;unit\r\n1;lazio/coop;2;EUC\r\n", encoding="utf-8")
+    result = ayni("tx", "import", str(path), "--yes", "--payer", "emilia/cadiai", "--date", "2026-03-01")
+    assert result.code == 0, result.err
+    assert body_of(node.seen[0]).transfer.legs[0].amount_minor == 200
+
+
+def test_the_exit_code_is_that_of_the_worst_row_and_the_others_go_through(
+    ayni: Ayni, node: FakeNode, table: Path
+) -> None:
+    def judge(body: object) -> result_pb2.Refusal | None:
+        legs = body.transfer.legs  # type: ignore[attr-defined]
+        message = "available 0, amount 90"
+        code = result_pb2.REFUSAL_CODE_LIMIT_EXCEEDED
+        return result_pb2.Refusal(code=code, message=message) if legs[0].unit == "HRS" else None
+
+    node.judge = judge
+    result = ayni("tx", "import", str(table), "--yes")
+    assert result.code == 3
+    assert "1 final, 1 refused" in result.out
+    assert "LIMIT_EXCEEDED available 0, amount 90" in result.out
+
+
+def test_a_crash_in_the_middle_of_an_import_sends_the_same_bytes_again(
+    ayni: Ayni, node: FakeNode, table: Path, outbox: Outbox
+) -> None:
+    node.break_after = 1
+    ayni("tx", "import", str(table), "--yes")
+    node.log.clear()  # as if the node had taken nothing; the outbox still holds what was signed
+    outbox.put(node.seen[:1])
+    assert ayni("tx", "import", str(table), "--yes").code == 0
+    assert node.seen[0] in node.seen[2:]
+
+
+def test_missing_keys_stop_the_import_before_anything_is_sent(
+    ayni: Ayni, node: FakeNode, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(GOOD + "x,lazio/coop,emilia/cadiai,1,EUC,2026-03-01,\n")
+    result = ayni("tx", "import", str(path), "--yes")
+    assert result.code == 7
+    assert (
+        "1 of 3 rows lack signatures: lazio/coop (1 more of its 1-of-1 keys)." in three_lines(result.err)[0]
+    )
+    assert node.seen == []
+
+
+def test_openings_are_signed_by_both_or_passed_on_as_files(
+    ayni: Ayni, node: FakeNode, tmp_path: Path
+) -> None:
+    node.classes = [entitlements_pb2.DefineClass(class_id="hours@emilia", unit="HRS")]
+    path, drafts = tmp_path / "opening.csv", tmp_path / "drafts"
+    path.write_text(
+        "id,kind,debtor,creditor,unit,amount,issuer,holder,class,date\n"
+        "1,balance,emilia/cadiai,lazio/coop,EUC,100,,,,\n"
+        "2,holding,,,,2:30,emilia/cadiai,emilia/cadiai:m-1,hours@emilia,2020-01-01\n"
+    )
+    assert ayni("opening", "import", str(path), "--yes").code == 7
+    written = ayni("opening", "import", str(path), "--drafts", str(drafts))
+    assert written.code == 0, written.err
+    assert node.seen == []
+    node.accounts["lazio/coop"] = account_record(seeded("cadiai"))
+    result = ayni("tx", "submit", *(str(one) for one in sorted(drafts.iterdir())))
+    assert result.code == 0, result.err
+    bodies = [body_of(raw).opening.lines[0] for raw in node.seen]
+    assert (bodies[0].balance.creditor, bodies[0].balance.amount_minor) == ("lazio/coop", 10000)
+    assert (bodies[1].holding.holder, bodies[1].holding.amount_minor) == ("emilia/cadiai:m-1", 150)
+
+
+def test_faulty_opening_rows_are_told(ayni: Ayni, node: FakeNode, tmp_path: Path) -> None:
+    path = tmp_path / "opening.csv"
+    path.write_text(
+        "id,kind,issuer,holder,class,amount,date\n"
+        "1,loan,,,,5,\n"
+        "2,holding,emilia/cadiai,emilia/cadiai:m-1,shares@x,5,\n"
+    )
+    result = ayni("opening", "import", str(path), "--yes")
+    assert result.code == 2
+    assert "line 2 (id 1): kind: 'loan' is neither balance nor holding" in result.err
+    assert "line 3 (id 2): class: there is no 'shares@x'; known are none" in result.err
+    assert "line 3 (id 2): date: it is empty" in result.err
