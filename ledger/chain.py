@@ -76,6 +76,7 @@ class Executed:
         "overlay",
         "parent",
         "tree",
+        "writes",
     )
 
     def __init__(self, parent: Executed | None, overlay: Overlay) -> None:
@@ -89,6 +90,8 @@ class Executed:
         self.frontier = Frontier()
         self.log_nodes: list[tuple[int, int, bytes]] = []
         self.tree: TreeChange
+        self.writes: dict[bytes, bytes] = {}
+        """What the block wrote, as bytes: hashed when it was executed, stored when it is final."""
 
 
 class FinalBlock(NamedTuple):
@@ -292,8 +295,8 @@ class Chain:
 
     def _end(self, block: Executed, frontier: Frontier) -> None:
         block.frontier, block.log_nodes = frontier.extend([entry.leaf_hash for entry in block.entries])
-        writes = {key: records.encode(record) for key, record in block.overlay.writes.items()}
-        block.tree = TreeChange(self._tree, block.parent.tree if block.parent else None, writes)
+        block.writes = {key: records.encode(record) for key, record in block.overlay.writes.items()}
+        block.tree = TreeChange(self._tree, block.parent.tree if block.parent else None, block.writes)
 
     def _keep(self, block: Executed, header_bytes: bytes) -> None:
         block.header_bytes = header_bytes
@@ -301,7 +304,7 @@ class Chain:
         self._executed[block.digest] = block
 
     def _advance(self, block: Executed) -> FinalBlock:
-        writes = {key: records.encode(record) or None for key, record in block.overlay.writes.items()}
+        writes = {key: value or None for key, value in block.writes.items()}
         buckets = block.tree.changed_buckets()
         self._base.advance(block.overlay.writes)
         self._tree.advance(block.tree)
