@@ -1,0 +1,248 @@
+"""Whatever is submitted: books sum to zero, quotas count what is granted, and a naive model agrees.
+
+The model keeps plain dictionaries and shares no code with the rules. It says what must come of each
+transaction before the ledger is asked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
+
+from ledger import records
+from ledger.books import CreditBook, pay
+from ledger.rule import Context
+from ledger.state import Overlay, State
+from tests.ledger.world import QUOTA, World, standard
+
+ORGANISATIONS = ("emilia/cadiai", "japan/nalc", "kenya/shamba")
+PEOPLE = ("emilia/cadiai:m-1", "japan/nalc:v-1", "kenya/shamba:f-1")
+ACCOUNTS = ORGANISATIONS + PEOPLE
+FEDERATIONS = ("emilia", "japan", "kenya")
+SIGNERS = ("emilia", "japan", "kenya")
+
+accounts = st.sampled_from(ACCOUNTS)
+organisations = st.sampled_from(ORGANISATIONS)
+amounts = st.integers(1, 1_200)
+legs = st.lists(st.tuples(accounts, accounts, amounts), min_size=1, max_size=4)
+
+
+class Ledger(RuleBasedStateMachine):
+    """Random transactions, each judged by the model first."""
+
+    transfers = Bundle("transfers")
+
+    @initialize()
+    def begin(self) -> None:
+        self.world = standard()
+        self.balances = dict.fromkeys(ACCOUNTS, 0)
+        self.credit_limits = {name: 1000 if name in ORGANISATIONS else 0 for name in ACCOUNTS}
+        self.upper_limits: dict[str, int] = {}
+        self.ceilings = {"emilia/cadiai": 5000, "japan/nalc": 5000, "kenya/shamba": 0}
+        self.quotas = dict.fromkeys(FEDERATIONS, QUOTA)
+        self.suspended: set[str] = set()
+        self.reversed: dict[tuple[bytes, int], int] = {}
+
+    def submit(
+        self, values: dict[str, Any], signers: set[str] | tuple[str, ...], expected: str
+    ) -> bytes | None:
+        """Checks that `expected` (a code, or "") comes of it; the tx_id if it was accepted."""
+        raw = self.world.transaction(values, sorted(set(signers)))
+        refusal = self.world.refusal(raw)
+        assert (refusal.name if refusal else "") == expected, refusal
+        return None if refusal else self.world.block(raw)[0].tx.tx_id
+
+    # --- the model ---------------------------------------------------------------------------------------
+
+    def move(self, moves: list[tuple[str, str, int]]) -> str:
+        """Pays in order; nothing when one is refused, whose code is returned."""
+        after = dict(self.balances)
+        for payer, payee, amount in moves:
+            if after[payer] - amount < -self.credit_limits[payer]:
+                return "LIMIT_EXCEEDED"
+            if payee in self.upper_limits and after[payee] + amount > self.upper_limits[payee]:
+                return "UPPER_LIMIT_EXCEEDED"
+            after[payer] -= amount
+            after[payee] += amount
+        self.balances = after
+        return ""
+
+    def used(self, federation: str) -> int:
+        granted = [
+            (name, value) for table in (self.credit_limits, self.ceilings) for name, value in table.items()
+        ]
+        return sum([value for name, value in granted if name.startswith(federation + "/")])
+
+    def grant(self, table: dict[str, int], name: str, value: int) -> str:
+        federation = name.partition("/")[0]
+        rise = value - table[name]
+        if rise > 0 and self.used(federation) + rise > self.quotas[federation]:
+            return "QUOTA_EXCEEDED"
+        table[name] = value
+        return ""
+
+    # --- transactions ------------------------------------------------------------------------------------
+
+    @rule(target=transfers, author=accounts, said=legs)
+    def transfer(self, author: str, said: list[tuple[str, str, int]]) -> Any:
+        if any(payer in self.suspended for payer, _, _ in said):
+            expected = "SUSPENDED"
+        elif any(payer == payee for payer, payee, _ in said):
+            expected = "SELF"
+        else:
+            expected = self.move(said)
+        named = [
+            {"payer": "" if payer == author else payer, "payee": payee, "unit": "EUC", "amount_minor": amount}
+            for payer, payee, amount in said
+        ]
+        signers = {author, *[payer for payer, _, _ in said]}
+        tx_id = self.submit({"author": author, "transfer": {"legs": named}}, signers, expected)
+        return multiple() if tx_id is None else (tx_id, said)
+
+    @rule(original=transfers, amount=amounts, data=st.data())
+    def take_back(self, original: tuple[bytes, list[tuple[str, str, int]]], amount: int, data: Any) -> None:
+        tx_id, said = original
+        line = data.draw(st.integers(0, len(said) - 1))
+        payer, payee, moved = said[line]
+        before = self.reversed.get((tx_id, line), 0)
+        if before + amount > moved:
+            expected = "REVERSAL_BEYOND_ORIGINAL"
+        else:
+            expected = self.move([(payee, payer, amount)])
+        if not expected:
+            self.reversed[tx_id, line] = before + amount
+        reversal = {"original_tx_id": f"hex:{tx_id.hex()}", "lines": [{"line": line, "amount_minor": amount}]}
+        self.submit({"author": payee, "reversal": reversal}, {payee}, expected)
+
+    @rule(name=accounts, value=st.one_of(st.integers(0, 3000), st.integers(QUOTA - 9000, QUOTA)))
+    def set_credit_limit(self, name: str, value: int) -> None:
+        self.set_limit(
+            name, {"unit": "EUC", "credit_limit_minor": value}, self.grant(self.credit_limits, name, value)
+        )
+        if not expected:
+            self.upper_limits.pop(name, None)
+
+    @rule(name=accounts, value=st.integers(0, 500))
+    def set_upper_limit(self, name: str, value: int) -> None:
+        limit = {
+            "unit": "EUC",
+            "credit_limit_minor": self.credit_limits[name],
+            "has_upper_limit": True,
+            "upper_limit_minor": value,
+        }
+        self.set_limit(name, limit, "")
+        self.upper_limits[name] = value
+
+    def set_limit(self, name: str, limit: dict[str, Any], expected: str) -> None:
+        federation = name.partition("/")[0]
+        values = {"author": federation, "set_limits": {"accounts": [{"account": name, "limits": [limit]}]}}
+        self.submit(values, {federation}, expected)
+
+    @rule(name=organisations, value=st.one_of(st.integers(0, 9000), st.integers(QUOTA - 9000, QUOTA)))
+    def vote_ceiling(self, name: str, value: int) -> None:
+        item = {"ceiling": {"organisation": name, "unit": "EUC", "amount_minor": value}}
+        self.decide(item, self.grant(self.ceilings, name, value))
+
+    @rule(name=st.sampled_from(FEDERATIONS), value=st.integers(0, 10_000))
+    def vote_quota(self, name: str, value: int) -> None:
+        self.decide({"quota": {"federation": name, "unit": "EUC", "amount_minor": value}}, "")
+        self.quotas[name] = value
+
+    @rule(name=organisations)
+    def reinstate(self, name: str) -> None:
+        self.decide({"reinstate": {"organisation": name}}, "" if name in self.suspended else "NOT_PERMITTED")
+        self.suspended.discard(name)
+
+    def decide(self, item: dict[str, Any], expected: str) -> None:
+        self.submit({"author": "emilia", "decision": {"items": [item]}}, SIGNERS, expected)
+
+    @rule(name=organisations)
+    def suspend(self, name: str) -> None:
+        federation = name.partition("/")[0]
+        values = {"author": federation, "suspend_organisation": {"organisation": name, "reason": "x"}}
+        self.submit(values, {federation}, "SUSPENDED" if name in self.suspended else "")
+        self.suspended.add(name)
+
+    # --- what holds always -------------------------------------------------------------------------------
+
+    @invariant()
+    def the_model_agrees(self) -> None:
+        state = self.world.state
+        assert {name: state.balance(name, "EUC").balance for name in ACCOUNTS} == self.balances
+        assert sum(self.balances.values()) == 0
+        for federation in FEDERATIONS:
+            record = state.get(records.QuotaRecord, records.quota_key(federation, "EUC"))
+            assert (record.quota, record.used) == (self.quotas[federation], self.used(federation))
+
+    @invariant()
+    def the_whole_state_adds_up(self) -> None:
+        self.world.check_invariants()
+
+
+Ledger.TestCase.settings = settings(
+    max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestLedger = Ledger.TestCase
+
+
+def context(world: World) -> Context:
+    return Context(State(Overlay(world.state.block.base, None)), 5, world.time_ms, 4, b"")
+
+
+@settings(max_examples=60, deadline=None)
+@given(said=st.lists(st.tuples(accounts, accounts, amounts), max_size=12))
+def test_many_payments_in_one_book_are_what_they_are_one_by_one(said: list[tuple[str, str, int]]) -> None:
+    world = WORLD
+    together, apart = context(world), context(world)
+    book = CreditBook(together)
+    for line, (payer, payee, amount) in enumerate(said):
+        if payer == payee:
+            continue
+        first = book.pay(payer, payee, "EUC", amount, line, "amount", 20_000, "why")
+        second = pay(apart, payer, payee, "EUC", amount, line, "amount", value_date=20_000, reference="why")
+        assert first == second
+    book.write()
+    assert together.postings == apart.postings
+    for name in ACCOUNTS:
+        assert together.state.balance(name, "EUC") == apart.state.balance(name, "EUC")
+
+
+@settings(max_examples=25, deadline=None)
+@given(parts=st.lists(st.integers(1, 300), min_size=1, max_size=8), items=st.integers(1, 60))
+def test_what_comes_back_of_a_deposit_depends_on_how_much_is_taken_back_not_in_how_many_parts(
+    parts: list[int], items: int
+) -> None:
+    """R3."""
+    world = standard()
+    definition = {
+        "class_id": "shares@japan",
+        "kind": "SHARE",
+        "unit": "EUC",
+        "given_for": "MONEY_OUTSIDE",
+        "item_value_minor": 11,
+        "item_contribution_minor": 11,
+        "transferability": "ANYONE",
+    }
+    world.do({"author": "japan", "define_class": definition})
+    lines = [{"holder": "emilia/cadiai:m-1", "items": items, "document_hash": "a"}]
+    issue = {"author": "japan/nalc", "issue_entitlements": {"class_id": "shares@japan", "lines": lines}}
+    world.do(issue, ["japan/nalc", "emilia/cadiai:m-1"], "issue")
+    value = 11 * items
+    deposit = -(-value // 10)
+    taken = 0
+    for part in parts:
+        if taken + part > value:
+            break
+        reversal = {"original_tx_id": "issue", "lines": [{"line": 0, "amount_minor": part}]}
+        world.do({"author": "emilia/cadiai:m-1", "reversal": reversal})
+        taken += part
+        unit = world.state.organisation_unit("japan/nalc", "EUC")
+        assert unit.deposit == deposit - deposit * taken // value
+        assert unit.outstanding == value - taken
+    world.check_invariants()
+
+
+WORLD = standard()
