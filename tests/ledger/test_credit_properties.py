@@ -119,9 +119,8 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(name=accounts, value=st.one_of(st.integers(0, 3000), st.integers(QUOTA - 9000, QUOTA)))
     def set_credit_limit(self, name: str, value: int) -> None:
-        self.set_limit(
-            name, {"unit": "EUC", "credit_limit_minor": value}, self.grant(self.credit_limits, name, value)
-        )
+        expected = self.grant(self.credit_limits, name, value)
+        self.set_limit(name, {"unit": "EUC", "credit_limit_minor": value}, expected)
         if not expected:
             self.upper_limits.pop(name, None)
 
