@@ -69,6 +69,7 @@ class Outbox:
         """
         transactions = list(transactions)
         one_by_one = len(transactions) <= SYNC_ONE_BY_ONE_MAX
+        self._trim()
         written: list[Path] = []
         try:
             self._pending.mkdir(parents=True, exist_ok=True)
@@ -100,7 +101,6 @@ class Outbox:
         if final and path.exists():
             self._done.mkdir(parents=True, exist_ok=True)
             path.replace(self._done / path.name)
-            self._trim()
         else:
             path.unlink(missing_ok=True)
 

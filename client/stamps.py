@@ -11,7 +11,11 @@ import secrets
 import time
 from typing import NamedTuple
 
+from client.errors import UsageProblem
+from ledger import limits
+
 LIFETIME_DEFAULT_MS = 120_000
+CLOCK_MARGIN_MS = 60_000
 _IMPORT_TAG = b"ayni/v1/import-nonce\0"
 
 
@@ -30,7 +34,18 @@ def now_ms() -> int:
 
 
 def new_stamp(lifetime_ms: int = LIFETIME_DEFAULT_MS) -> Stamp:
-    """A stamp for a new intent: random nonce, expiring `lifetime_ms` from now (two minutes by default)."""
+    """A stamp for a new intent: random nonce, expiring `lifetime_ms` from now (two minutes by default).
+
+    Raises UsageProblem beyond seven days (T4). Just under them, so that a block whose clock is a little
+    behind ours still takes it.
+    """
+    if not 0 < lifetime_ms <= limits.EXPIRY_AHEAD_MAX_MS:
+        raise UsageProblem(
+            f"A transaction cannot stay valid for {lifetime_ms // 1000:,} seconds.",
+            f"At most {limits.EXPIRY_AHEAD_MAX_MS // 86_400_000} days, and more than none.",
+            "Choose a shorter time, and sign again later if it takes longer.",
+        )
+    lifetime_ms = min(lifetime_ms, limits.EXPIRY_AHEAD_MAX_MS - CLOCK_MARGIN_MS)
     return Stamp(secrets.token_bytes(16), now_ms() + lifetime_ms)
 
 

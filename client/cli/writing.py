@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ayni.v1 import state_pb2, transaction_pb2
+from client.cli.arguments import duration_ms
 from client.cli.options import shared_options
 from client.context import Context
 from client.drafts import Draft, with_signatures
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from client.outcomes import Outcome
-
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @dataclass
@@ -235,9 +234,4 @@ def content_of(body: transaction_pb2.Body) -> bytes:
 
 
 def _duration_ms(context: click.Context, option: click.Parameter, text: str) -> int:
-    number, unit = text[:-1], text[-1:]
-    if not (number.isascii() and number.isdigit() and unit in _SECONDS):
-        raise click.BadParameter(
-            f"'{text}' is not a duration; write it like 90s, 10m, 6h or 7d.", context, option
-        )
-    return int(number) * _SECONDS[unit] * 1000
+    return duration_ms(text)
