@@ -161,10 +161,14 @@ class _Demo:
         self._progress(what, self._done, self._expected)
 
     def _close(self, client: Client, period: int) -> None:
-        """Closes the period, once the voted minimum of block time is over."""
+        """Closes the period, once the voted minimum of block time is over.
+
+        The same bytes each time: a close that was refused as too early may still be included later.
+        """
+        close = self._year.close(period)
         for _ in range(CLOSE_ATTEMPTS_MAX):
             try:
-                self._send(client, [self._year.close(period)], f"closing period {period}")
+                self._send(client, [close], f"closing period {period}")
                 return
             except Refused as refused:
                 if "PERIOD_TOO_EARLY" not in refused.what:
