@@ -109,6 +109,7 @@ def _pool_unit(books: NaiveBooks, record: Any, unit: str) -> list[Figure]:
         ("deposits", record.deposits, deposits),
         ("dues", record.dues, -dues),
         ("outstanding", record.outstanding, outstanding),
+        ("dues made", record.dues_made, books.dues_made.get(unit, 0)),
     ]
 
 

@@ -104,6 +104,8 @@ class NaiveBooks:
         self.credit_limits: dict[tuple[str, str], int] = {}
         self.dues: dict[tuple[str, str], dict[int, int]] = defaultdict(dict)
         """(organisation, unit) → period → amount; positive: the pool owes it."""
+        self.dues_made: dict[str, int] = defaultdict(int)
+        """Unit → all that was owed anew since the last close, whatever of it was set off since."""
         self.deposits: dict[tuple[str, str], int] = defaultdict(int)
         """(organisation, unit) → what of the pool's balance is its deposit."""
         self.held: dict[tuple[str, str], dict[Lot, int]] = defaultdict(dict)
@@ -163,6 +165,7 @@ class NaiveBooks:
         """Dues of the open period: issuer −v, provider +v, through the pool."""
         self.add_due(issuer, unit, self.open_period, -amount)
         self.add_due(provider, unit, self.open_period, amount)
+        self.dues_made[unit] += amount
 
     def add_due(self, organisation: str, unit: str, period: int, amount: int) -> None:
         """Add to one vintage; a vintage that comes to zero is gone."""

@@ -23,6 +23,7 @@ def close_period(books: NaiveBooks, result: result_pb2.Result) -> None:
         _settle(books, unit, figures)
     books.contributed.clear()
     books.served.clear()
+    books.dues_made.clear()
     books.open_period += 1
 
 
@@ -48,7 +49,8 @@ def _settle(books: NaiveBooks, unit: str, figures: result_pb2.UnitSettlement) ->
     shown: dict[str, dict[str, int]] = {}
 
     # S3
-    figures.gross_minor = -sum(due for each in dues.values() for due in each.values() if due < 0)
+    older = [due for each in dues.values() for period, due in each.items() if period < books.open_period]
+    figures.gross_minor = books.dues_made[unit] - sum(due for due in older if due < 0)
     debts, claims = _net(dues)
     figures.dues_minor = sum(sum(each.values()) for each in claims.values())
     figures.netted_minor = figures.gross_minor - sum(sum(each.values()) for each in debts.values())

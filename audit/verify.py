@@ -40,6 +40,7 @@ from proofs.domains import tx_id
 Progress = Callable[[int, int], None]
 """Called now and then with (bytes of the history verified, bytes in all)."""
 
+_WHOLE = "whole transaction"
 _TRANSACTION_FIELD = re.compile(r"transactions\[(\d+)\]\.?(.*)", re.DOTALL)
 
 
@@ -233,7 +234,7 @@ def _locate(error: BlockInvalid, body: bytes, height: int, genesis_hash: bytes) 
     match = _TRANSACTION_FIELD.fullmatch(error.field)
     if match is not None:
         index = int(match[1])
-        return Finding(HISTORY, error.reason, height, index, _tx_id_in(body, index), match[2])
+        return Finding(HISTORY, error.reason, height, index, _tx_id_in(body, index), match[2] or _WHOLE)
     if error.field == "body_hash":
         return _locate_in_body(error, body, height, genesis_hash)
     in_body = error.field.startswith(("body", "transactions"))
@@ -251,7 +252,7 @@ def _locate_in_body(error: BlockInvalid, body: bytes, height: int, genesis_hash:
         refusal = parse_transaction(raw, genesis_hash)
         if isinstance(refusal, Refusal):
             text = f"{refusal.name}: {refusal.message}"
-            return Finding(HISTORY, text, height, index, _tx_id_in(body, index), refusal.field)
+            return Finding(HISTORY, text, height, index, _tx_id_in(body, index), refusal.field or _WHOLE)
     return Finding(HISTORY, reason, height, field="header.body_hash")
 
 
@@ -270,7 +271,7 @@ def _root_from_nothing(values: dict[bytes, bytes], bits: int) -> bytes:
     for key, value in values.items():
         key_hash = statetree.key_hash(key)
         buckets[statetree.bucket_of(key_hash, bits)].append((key_hash, statetree.value_hash(value)))
-    level = [statetree.bucket_hash(sorted(entries)) for entries in buckets]
+    level = [statetree.bucket_hash(sorted(each)) if each else statetree.EMPTY_BUCKET for each in buckets]
     while len(level) > 1:
         level = [statetree.node_hash(level[n], level[n + 1]) for n in range(0, len(level), 2)]
     return level[0]

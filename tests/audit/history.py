@@ -56,6 +56,7 @@ class History:
         self.blocks: list[CertifiedBlock] = []
         self.finals: list[FinalBlock] = []
         self._nonce = 0
+        self._unfinal: list[bytes] = []
 
     @property
     def hash(self) -> bytes:
@@ -131,13 +132,6 @@ class History:
         finalization = certificate(self.signed, self.quorum, self.view, VOTE_KIND_FINALIZE, built.digest)
         certified.finalization.CopyFrom(finalization)
         return self._finalise(built.digest)
-
-    _unfinal: list[bytes]
-
-    def __new__(cls, *arguments: Any, **named: Any) -> History:
-        history = super().__new__(cls)
-        history._unfinal = []
-        return history
 
     def _finalise(self, digest: bytes) -> list[FinalBlock]:
         self._unfinal.clear()

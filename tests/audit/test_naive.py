@@ -10,7 +10,7 @@ import pytest
 
 from audit import verify_export
 from ledger import books, records
-from ledger.rules import claims, deposits, entitlements, holdings, lots, settlement
+from ledger.rules import claims, deposits, holdings, lots, settlement
 from tests.audit.history import History, payments
 from tests.audit.year import year
 
@@ -35,7 +35,7 @@ def deposit_rounded_down(monkeypatch: pytest.MonkeyPatch) -> None:
     def less(context: Any, issuer: str, unit: str, amount: int, *rest: Any) -> Any:
         return pay(context, issuer, unit, amount - 1, *rest)
 
-    monkeypatch.setattr(entitlements.deposits, "pay_deposit", less)
+    monkeypatch.setattr(deposits, "pay_deposit", less)
 
 
 def remainder_to_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +50,7 @@ def remainder_to_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def never_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lots stay with their holders when they expire."""
-    monkeypatch.setattr(settlement.ClassBook, "expire", lambda self, holder: 0)
+    monkeypatch.setattr(holdings.ClassBook, "expire", lambda self, holder: 0)
 
 
 def dues_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ayni.v1 import entitlements_pb2 as ent
 from ayni.v1.genesis_pb2 import PARAMETER_NAME_ADVANCE_BP, PARAMETER_NAME_DEPOSIT_BP
+from ledger.rule import ParsedTransaction
 from tests.audit.history import (
     DAY_MS,
     HOURS,
@@ -122,7 +123,9 @@ def _euc_limit(account: str, limit: int = 10_000) -> dict[str, object]:
 
 
 def _redeem(history: History) -> None:
-    def redeem(holder: str, provider: str, class_id: str, amount: int, served_by: str = "") -> object:
+    def redeem(
+        holder: str, provider: str, class_id: str, amount: int, served_by: str = ""
+    ) -> ParsedTransaction:
         payload = {
             "holder": holder,
             "provider": provider,
