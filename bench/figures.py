@@ -91,7 +91,7 @@ def multileg(runs: int, say: Say) -> Figure:
         _flood(bench, bench.multi_leg(10, MULTILEG_LEGS), MULTILEG_WINDOW, batch=10)
         for run in range(runs):
             say(
-                f"run {run + 1} of {runs}: signing {MULTILEG_TRANSACTIONS:,} transfers of {MULTILEG_LEGS:,} legs"
+                f"run {run + 1} of {runs}: signing {MULTILEG_TRANSACTIONS} transfers of {MULTILEG_LEGS} legs"
             )
             signed = bench.multi_leg(MULTILEG_TRANSACTIONS, MULTILEG_LEGS)
             seconds = _flood(bench, signed, MULTILEG_WINDOW, batch=10)
