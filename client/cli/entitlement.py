@@ -121,27 +121,18 @@ def serve_command(
     Paid with credits it is a redemption too, and the holder signs; by a fee in credit, the recipient signs.
     """
     context = writing.context
-    unit = _class_unit(context, class_id)
     if csv_path is not None:
         _only_csv(served_by, recipient, amount, paid, holder, fee, document, category, date_text)
-        lines = read_services(csv_path, context, unit)
+        lines = read_services(csv_path, context, _class_unit(context, class_id))
     else:
-        _needed(
-            "record", {"--served-by": served_by, "--recipient": recipient, "--amount": amount, "--paid": paid}
-        )
+        given = {"--served-by": served_by, "--recipient": recipient, "--amount": amount, "--paid": paid}
+        _needed("record", given)
         fee_amount, fee_unit = fee or ("", "")
         service = Service(
-            served_by,
-            recipient,
-            amount,
-            paid or "",
-            date_text,
-            category,
-            holder,
-            fee_amount,
-            fee_unit,
-            document,
+            *(served_by, recipient, amount, paid or "", date_text, category, holder),
+            *(fee_amount, fee_unit, document),
         )
+        unit = _class_unit(context, class_id)
         lines = [_checked(lambda: service_line(service, context, unit))]
     host = author or limits.organisation_of(lines[0].served_by)
     writing.send(transactions.record_service(host, class_id, lines, writing.stamp(), attesters))

@@ -47,7 +47,9 @@ def command(context: Context, directory: Path) -> None:
         manifest = write_export(directory, signed, _counted(context.client.export(), tip))
     except NotExported as error:
         raise UsageProblem(
-            f"The history cannot be written to {directory}.", f"{error}.", "Choose another directory."
+            f"The history cannot be written to {directory}.",
+            f"{error}.",
+            "Choose an empty directory, and export again.",
         ) from error
     except OSError as error:
         raise UsageProblem(

@@ -1,0 +1,189 @@
+"""What cannot be right, whatever the ledger holds, is refused in three lines before anything is sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.client.conftest import Ayni, three_lines
+from tests.client.fakes import FakeNode
+
+SHARES = "shares-2026@emilia/cadiai"
+HOURS = "hours@emilia"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        (
+            ("account", "open"),
+            (
+                "ayni: It is not clear which account to open.",
+                "  why:  Give either an ACCOUNT or --csv FILE.",
+                "  next: See `ayni account open --help`.",
+            ),
+        ),
+        (
+            ("account", "open", "emilia/b", "--threshold", "2"),
+            (
+                "ayni: --threshold 2 says nothing without keys.",
+                "  why:  It is how many of the keys must sign.",
+                "  next: Name the keys with --key.",
+            ),
+        ),
+        (
+            ("account", "open", "emilia/b", "--credit-limit", "1", "EUC", "--credit-limit", "2", "EUC"),
+            (
+                "ayni: --credit-limit is given twice for EUC.",
+                "  why:  A unit has one such limit.",
+                "  next: Leave one out.",
+            ),
+        ),
+        (
+            ("account", "limit", "emilia/cadiai"),
+            (
+                "ayni: There is no limit to set.",
+                "  why:  No --credit-limit, --upper-limit or --no-upper-limit was given.",
+                "  next: Write it like --credit-limit 1000 EUC.",
+            ),
+        ),
+        (
+            ("account", "limit", "emilia/cadiai", "--upper-limit", "1", "EUC", "--no-upper-limit", "EUC"),
+            (
+                "ayni: The upper limit in EUC is both set and lifted.",
+                "  why:  It can be one only.",
+                "  next: Leave one out.",
+            ),
+        ),
+        (
+            ("account", "rotate-keys", "emilia/cadiai"),
+            (
+                "ayni: There is no new key.",
+                "  why:  The new keys replace the old ones whole.",
+                "  next: Name them with --key.",
+            ),
+        ),
+        (
+            ("account", "statement", "emilia/cadiai", "--csv", "--json"),
+            (
+                "ayni: A statement has one form.",
+                "  why:  --csv and --json exclude each other.",
+                "  next: Choose one.",
+            ),
+        ),
+        (
+            ("account", "statement", "emilia/cadiai", "--month", "2026-13"),
+            (
+                "ayni: '2026-13-01' is not a date.",
+                "  why:  Dates are written year-month-day, from 1970-01-02 on.",
+                "  next: Write it like 2026-03-31.",
+            ),
+        ),
+        (
+            ("account", "statement", "emilia/cadiai", "--from", "2026-02-01", "--until", "2026-01-31"),
+            (
+                "ayni: The period from 2026-02-01 until 2026-01-31 is empty.",
+                "  why:  Its last day is before its first.",
+                "  next: Exchange them.",
+            ),
+        ),
+        (
+            ("account", "proof", "emilia/cadiai", "--balance", "EUC", "--dues", "EUC", "-o", "p"),
+            (
+                "ayni: A proof is of one record.",
+                "  why:  --balance, --holding and --dues exclude each other.",
+                "  next: Write one file for each.",
+            ),
+        ),
+        (
+            ("member", "suspend", "emilia", "--reason", "no audit"),
+            (
+                "ayni: 'emilia' is no organisation.",
+                "  why:  A federation suspends one of its own organisations.",
+                "  next: Write it like emilia/cadiai.",
+            ),
+        ),
+        (
+            ("class", "define", "shares", "--kind", "share", "--unit", "EUC"),
+            (
+                "ayni: 'shares' is no class.",
+                "  why:  A class is named by its own name and its owner's.",
+                "  next: Write it like shares-2026@emilia/cadiai or hours@emilia.",
+            ),
+        ),
+        (
+            ("class", "define", SHARES, "--kind", "share", "--unit", "EUC", "--given-for", "money"),
+            (
+                "ayni: It is not said what a share costs and what it is worth.",
+                "  why:  A share is given for money or credit, at a price, for a value in services.",
+                "  next: Give --given-for, --item-value and --item-contribution.",
+            ),
+        ),
+        (
+            ("class", "define", HOURS, "--kind", "hours", "--unit", "HRS", "--given-for", "money"),
+            (
+                "ayni: Hours are given for service.",
+                "  why:  They are earned, and nothing is paid for them.",
+                "  next: Leave out --given-for and --item-contribution.",
+            ),
+        ),
+        (
+            ("entitlement", "issue", HOURS, "--to", "emilia/cadiai:m-1", "--items", "2"),
+            (
+                f"ayni: It is not clear who issues {HOURS}.",
+                "  why:  A federation owns this class, and any of its accredited organisations may issue.",
+                "  next: Say it with --as ORGANISATION.",
+            ),
+        ),
+        (
+            ("entitlement", "issue", SHARES, "--to", "emilia/cadiai:m-1", "--items", "1.5"),
+            (
+                "ayni: The line cannot be right: items: '1.5' is not a number of items.",
+                "  why:  It was given by options.",
+                "  next: Correct it.",
+            ),
+        ),
+        (
+            ("entitlement", "issue", SHARES, "--items", "2"),
+            (
+                "ayni: There is not enough to issue.",
+                "  why:  Missing: --to.",
+                "  next: Give them, or --csv FILE.",
+            ),
+        ),
+        (
+            ("entitlement", "serve", HOURS, "--served-by", "emilia/cadiai:m-1", "--amount", "1"),
+            (
+                "ayni: There is not enough to record.",
+                "  why:  Missing: --recipient, --paid.",
+                "  next: Give them, or --csv FILE.",
+            ),
+        ),
+        (
+            ("entitlement", "serve", HOURS, "--csv", "s.csv", "--paid", "cash"),
+            (
+                "ayni: The lines are given twice.",
+                "  why:  --csv holds all of them.",
+                "  next: Leave out the options of a single line.",
+            ),
+        ),
+        (
+            ("entitlement", "give", "hours@nobody", "1", "--from", "emilia/cadiai:m-1", "--to", "lazio/coop"),
+            (
+                "ayni: There is no class 'hours@nobody'.",
+                "  why:  Classes are named like shares-2026@emilia/cadiai or hours@emilia.",
+                "  next: See `ayni class list`.",
+            ),
+        ),
+        (
+            ("pool", "contribute", "0", "EUC", "--from", "emilia/cadiai"),
+            ("ayni: '0' is not an amount of EUC.", "  why:  It is zero.", "  next: Write it like 12.50."),
+        ),
+    ],
+)
+def test_what_cannot_be_right_is_refused_before_anything_is_sent(
+    ayni: Ayni, node: FakeNode, arguments: tuple[str, ...], lines: tuple[str, ...]
+) -> None:
+    result = ayni(*arguments)
+    assert three_lines(result.err) == list(lines)
+    assert result.code == (8 if lines[0] == "ayni: There is no class 'hours@nobody'." else 2)
+    assert node.seen == []
