@@ -253,11 +253,11 @@ class PeerNetwork:
             if self._pause(member) > 0:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "closed for a fault; try again later")
             await self._serve(member, context.read, context.write)
+        except TimeoutError:  # before OSError, of which it is one
+            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the greeting took too long")
         except (PeerFault, ConfigError, OSError) as error:
             self._log.warning("peer_refused", peer=context.peer(), reason=str(error))
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
-        except TimeoutError:
-            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the greeting took too long")
 
     # --- both ---------------------------------------------------------------------------------------
 

@@ -1,0 +1,194 @@
+"""The mempool: bounded in every way, in order, each signature verified once."""
+
+from __future__ import annotations
+
+import pytest
+
+from config import MempoolSection
+from ledger.refusals import Refusal
+from ledger.rule import ParsedTransaction
+from ledger.transactions import parse_transaction
+from node import mempool as module
+from node.closer import STAGGER_MS, TRY_AGAIN_MS, Closer
+from node.mempool import Mempool, Taken
+from node.outcomes import REFUSALS_REMEMBERED_MAX, Expired, Final, Outcomes, Settled
+from tests.node.acts import COOP, OTHER, transfer
+from tests.node.founders import Founder
+
+HASH = b"\x05" * 32
+NOW = 1_000_000
+
+
+def pool(**bounds: int) -> Mempool:
+    return Mempool(MempoolSection(**bounds), lambda raw: parse_transaction(raw, HASH))
+
+
+def parsed(pool: Mempool, raw: bytes) -> ParsedTransaction:
+    found = pool.parse(raw)
+    assert isinstance(found, ParsedTransaction)
+    return found
+
+
+def some(pool: Mempool, count: int, **fields: object) -> list[ParsedTransaction]:
+    return [parsed(pool, transfer(HASH, number + 1, **fields)) for number in range(count)]
+
+
+def test_transactions_leave_in_the_order_they_came() -> None:
+    mempool = pool()
+    transactions = some(mempool, 5)
+    for tx in transactions:
+        assert Taken.NEW is mempool.add(tx, NOW, is_local=True)
+    assert transactions == list(mempool.candidates())
+    assert [tx.tx_id for tx in transactions] == mempool.take_fresh()
+    assert mempool.take_fresh() == []
+
+
+def test_the_same_transaction_waits_once() -> None:
+    mempool = pool()
+    (tx,) = some(mempool, 1)
+    assert Taken.NEW is mempool.add(tx, NOW, is_local=False)
+    assert Taken.ALREADY_WAITING is mempool.add(tx, NOW, is_local=True)
+    assert len(mempool) == 1
+
+
+def test_the_number_is_bounded() -> None:
+    mempool = pool(transactions_max=3)
+    transactions = some(mempool, 4)
+    assert [mempool.add(tx, NOW, is_local=True) for tx in transactions] == [Taken.NEW] * 3 + [Taken.FULL]
+    mempool.remove([transactions[0].tx_id])
+    assert Taken.NEW is mempool.add(transactions[3], NOW, is_local=True)
+
+
+def test_the_bytes_are_bounded() -> None:
+    mempool = pool()
+    transactions = some(mempool, 3)
+    bounded = pool(bytes_max=sum(len(tx.raw) for tx in transactions) - 1)
+    taken = [bounded.add(tx, NOW, is_local=True) for tx in transactions]
+    assert taken == [Taken.NEW, Taken.NEW, Taken.FULL]
+    assert bounded.bytes_waiting == len(transactions[0].raw) + len(transactions[1].raw)
+
+
+def test_one_organisation_cannot_fill_it() -> None:
+    mempool = pool(per_organisation_max=2)
+    mine = some(mempool, 3)
+    hosted = parsed(mempool, transfer(HASH, payer=f"{COOP}:m-1"))
+    others = parsed(mempool, transfer(HASH, payer=OTHER, payee=COOP))
+    assert [mempool.add(tx, NOW, is_local=True) for tx in mine] == [
+        Taken.NEW,
+        Taken.NEW,
+        Taken.ORGANISATION_FULL,
+    ]
+    assert Taken.ORGANISATION_FULL is mempool.add(hosted, NOW, is_local=True)
+    assert Taken.NEW is mempool.add(others, NOW, is_local=True)
+    mempool.remove([tx.tx_id for tx in mine])
+    assert Taken.NEW is mempool.add(hosted, NOW, is_local=True)
+
+
+def test_each_transaction_is_parsed_once_while_it_is_remembered() -> None:
+    asked: list[bytes] = []
+
+    def parse(raw: bytes) -> ParsedTransaction | Refusal:
+        asked.append(raw)
+        return parse_transaction(raw, HASH)
+
+    mempool = Mempool(MempoolSection(), parse)
+    raw = transfer(HASH)
+    first = mempool.parse(raw)
+    assert first is mempool.parse(bytes(bytearray(raw)))
+    assert [raw] == asked
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PARSED_MAX", 3)
+    mempool = pool()
+    some(mempool, 10)
+    assert len(mempool._parsed) == 3
+    assert mempool._parsed_bytes == sum(len(raw) for raw in mempool._parsed)
+
+
+def test_garbage_is_a_refusal_and_is_not_remembered() -> None:
+    mempool = pool()
+    answer = mempool.parse(b"garbage")
+    assert isinstance(answer, Refusal) and answer.name == "NOT_CANONICAL"
+    assert len(mempool._parsed) == 0
+
+
+def test_the_expired_are_found() -> None:
+    mempool = pool()
+    soon = parsed(mempool, transfer(HASH, time_ms=NOW, expires_in_ms=10))
+    late = parsed(mempool, transfer(HASH, time_ms=NOW, expires_in_ms=1_000))
+    for tx in (soon, late):
+        mempool.add(tx, NOW, is_local=True)
+    assert mempool.expired(NOW + 10) == []
+    assert [soon.tx_id] == mempool.expired(NOW + 11)
+
+
+def test_only_what_a_client_handed_in_is_sent_again_and_not_too_often() -> None:
+    mempool = pool()
+    mine, theirs = some(mempool, 2)
+    mempool.add(mine, NOW, is_local=True)
+    mempool.add(theirs, NOW, is_local=False)
+    assert mempool.due_again(NOW + 1_999) == []
+    assert [mine.raw] == mempool.due_again(NOW + 2_000)
+    assert mempool.due_again(NOW + 2_001) == []
+
+
+# --- outcomes -----------------------------------------------------------------------------------------
+
+
+class Watching:
+    def __init__(self) -> None:
+        self.heard: list[tuple[bytes, Settled]] = []
+
+    def settled(self, tx_id: bytes, outcome: Settled) -> None:
+        self.heard.append((tx_id, outcome))
+
+
+def test_everybody_who_waits_is_told_once() -> None:
+    outcomes = Outcomes()
+    first, second = Watching(), Watching()
+    outcomes.watch(b"a", first)
+    outcomes.watch(b"a", second)
+    outcomes.watch(b"b", second)
+    outcomes.unwatch([b"b"], second)
+    final = Final(3, 4, b"")
+    outcomes.settle(b"a", final)
+    outcomes.settle(b"a", final)
+    outcomes.settle(b"b", Expired(5))
+    assert [(b"a", final)] == first.heard == second.heard
+    assert len(outcomes) == 0
+
+
+def test_refusals_are_remembered_for_a_while() -> None:
+    outcomes = Outcomes()
+    refusal = Refusal(1, "", "no")
+    for number in range(REFUSALS_REMEMBERED_MAX + 1):
+        outcomes.settle(number.to_bytes(4), refusal)
+    assert outcomes.latest_refusal((0).to_bytes(4)) is None
+    assert refusal is outcomes.latest_refusal((1).to_bytes(4))
+    outcomes.settle((1).to_bytes(4), Final(1, 1, b""))
+    assert outcomes.latest_refusal((1).to_bytes(4)) is None
+
+
+# --- closing periods ----------------------------------------------------------------------------------
+
+
+def test_a_period_is_closed_when_due_with_a_nonce_of_its_own() -> None:
+    closer = Closer(HASH, "emilia", 0, Founder("emilia").service)
+    assert closer.due(None, NOW) is None
+    first = closer.due(7, NOW)
+    assert first is not None
+    assert closer.due(7, NOW + TRY_AGAIN_MS - 1) is None
+    again, following = closer.due(7, NOW + TRY_AGAIN_MS), closer.due(8, NOW + TRY_AGAIN_MS + 1)
+    assert again is not None and following is not None
+    transactions = [parsed(pool(), raw) for raw in (first, again, following)]
+    assert [tx.payload.period for tx in transactions] == [7, 7, 8]
+    nonces = [tx.body.nonce for tx in transactions]
+    assert nonces[0] == nonces[1] != nonces[2]
+
+
+def test_each_member_waits_a_little_longer_than_the_one_before() -> None:
+    closer = Closer(HASH, "lombardia", 2, Founder("lombardia").service)
+    assert closer.due(7, NOW) is None
+    assert closer.due(7, NOW + 2 * STAGGER_MS - 1) is None
+    assert closer.due(7, NOW + 2 * STAGGER_MS) is not None

@@ -1,0 +1,270 @@
+"""Real connections between validators: garbage, lies and floods close or slow one stream, and no other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from ayni.v1 import genesis_pb2
+from ayni.v1 import peer_service_pb2 as pb
+from config import NodeConfig, fingerprint
+from node import peers
+from node.handshake import Handshake
+from node.log import make_log
+from node.peers import METHOD, Link, PeerNetwork
+from node.tls import peer_channel
+from proofs.membership import Membership, membership_of
+from tests.node.founders import NAMES, Founder, write_network
+
+SECONDS = 10
+
+
+class Heard:
+    """An inbox that remembers; `until` waits for something to be true of it."""
+
+    def __init__(self) -> None:
+        self.up: list[str] = []
+        self.down: list[tuple[str, str]] = []
+        self.frames: list[tuple[str, pb.PeerFrame]] = []
+        self.process = True
+        self.held: list[tuple[Link, int]] = []
+        self._changed = asyncio.Condition()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def peer_up(self, link: Link) -> None:
+        self.up.append(link.name)
+        self._note()
+
+    def peer_down(self, link: Link) -> None:
+        self.down.append((link.name, link.reason))
+        self._note()
+
+    def peer_frame(self, link: Link, frame: pb.PeerFrame, size: int) -> None:
+        self.frames.append((link.name, frame))
+        if self.process:
+            link.processed(size)
+        else:
+            self.held.append((link, size))
+        self._note()
+
+    def _note(self) -> None:
+        async def notify() -> None:
+            async with self._changed:
+                self._changed.notify_all()
+
+        task = asyncio.create_task(notify())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def until(self, condition: Any) -> None:
+        async with asyncio.timeout(SECONDS), self._changed:
+            await self._changed.wait_for(condition)
+
+
+class Side:
+    """One node's network and what it heard."""
+
+    def __init__(self, config: NodeConfig, members: Membership, index: int) -> None:
+        self.heard = Heard()
+        key = Founder(NAMES[index]).consensus
+        log = make_log(config.log, node=NAMES[index])
+        self.network = PeerNetwork(config, members, index, key, self.heard, log)
+
+
+@pytest.fixture
+def configs(tmp_path: Path) -> list[NodeConfig]:
+    return write_network(tmp_path)
+
+
+@pytest.fixture
+def members(configs: list[NodeConfig]) -> Membership:
+    return membership_of(genesis_pb2.SignedGenesis.FromString(configs[0].node.genesis.read_bytes()))
+
+
+@asynccontextmanager
+async def running(
+    configs: list[NodeConfig], members: Membership, *indexes: int
+) -> AsyncIterator[dict[int, Side]]:
+    sides = {index: Side(configs[index], members, index) for index in indexes}
+    try:
+        for side in sides.values():
+            await side.network.start()
+        yield sides
+    finally:
+        for side in sides.values():
+            await side.network.stop()
+
+
+class Intruder:
+    """Speaks to a node by hand, with the certificate of one member."""
+
+    def __init__(self, configs: list[NodeConfig], members: Membership, shows: int, target: int) -> None:
+        section = next(peer for peer in configs[shows].peers if peer.federation == NAMES[target])
+        self.channel, own, theirs = peer_channel(configs[shows], section)
+        self.call: Any = self.channel.stream_stream(METHOD)()
+        self._members, self._own, self._theirs = members, own, theirs
+
+    async def greet(self, claims: int, signs_as: int) -> None:
+        """Says the right things in the right order; a node may hang up before the end of it."""
+        key = Founder(NAMES[signs_as]).consensus
+        handshake = Handshake(self._members, claims, key, self._own, b"\x03" * 32)
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await self.write(handshake.challenge())
+            handshake.claimed(pb.PeerFrame.FromString(await self.call.read()))
+            await self.write(handshake.answer(self._theirs))
+
+    async def write(self, frame: pb.PeerFrame) -> None:
+        await self.call.write(frame.SerializeToString())
+
+    async def end(self) -> tuple[grpc.StatusCode, str]:
+        """Reads to the end; the status that the node closed with."""
+        async with asyncio.timeout(SECONDS):
+            try:
+                while isinstance(await self.call.read(), bytes):
+                    pass
+            except grpc.aio.AioRpcError:
+                pass
+            return await self.call.code(), await self.call.details()
+
+
+async def test_members_find_each_other_and_frames_arrive(
+    configs: list[NodeConfig], members: Membership
+) -> None:
+    async with running(configs, members, 0, 1, 2, 3) as sides:
+        for side in sides.values():
+            await side.heard.until(lambda side=side: len(set(side.heard.up)) == 3)
+        frame = pb.PeerFrame(transactions=pb.Transactions(transactions=[b"x"]))
+        sides[0].network.broadcast(frame.SerializeToString())
+        for index in (1, 2, 3):
+            await sides[index].heard.until(lambda index=index: sides[index].heard.frames)
+            assert [("emilia", frame)] == sides[index].heard.frames
+
+
+async def test_a_node_that_comes_back_is_connected_again(
+    configs: list[NodeConfig], members: Membership
+) -> None:
+    async with running(configs, members, 0) as first:
+        async with running(configs, members, 1):
+            await first[0].heard.until(lambda: first[0].heard.up == ["japan"])
+        await first[0].heard.until(lambda: first[0].heard.down)
+        async with running(configs, members, 1):
+            await first[0].heard.until(lambda: first[0].heard.up == ["japan", "japan"])
+
+
+async def test_garbage_closes_the_stream_of_whoever_sends_it(
+    configs: list[NodeConfig], members: Membership
+) -> None:
+    async with running(configs, members, 0, 1) as sides:
+        heard = sides[0].heard
+        await heard.until(lambda: heard.up == ["japan"])
+        intruder = Intruder(configs, members, 2, 0)
+        await intruder.greet(2, 2)
+        await heard.until(lambda: "lombardia" in heard.up)
+        await intruder.call.write(b"\xff\xff\xff garbage")
+        await heard.until(lambda: heard.down)
+        assert heard.down == [("lombardia", "it sent 11 bytes that are no frame of this protocol")]
+        assert 1 in sides[0].network.links
+
+
+async def test_a_second_greeting_closes_the_stream(configs: list[NodeConfig], members: Membership) -> None:
+    async with running(configs, members, 0) as sides:
+        heard = sides[0].heard
+        intruder = Intruder(configs, members, 2, 0)
+        await intruder.greet(2, 2)
+        await heard.until(lambda: heard.up)
+        await intruder.write(pb.PeerFrame(hello=pb.Hello()))
+        await heard.until(lambda: heard.down)
+        assert "no place after the greeting" in heard.down[0][1]
+
+
+async def test_who_shows_one_certificate_and_claims_another_name_is_refused(
+    configs: list[NodeConfig], members: Membership
+) -> None:
+    async with running(configs, members, 0) as sides:
+        intruder = Intruder(configs, members, 2, 0)
+        await intruder.greet(1, 1)
+        code, details = await intruder.end()
+        assert grpc.StatusCode.PERMISSION_DENIED is code
+        assert "claims to be japan but does not show that federation's certificate" in details
+        assert sides[0].heard.up == []
+
+
+async def test_who_cannot_sign_as_whom_it_claims_to_be_is_refused(
+    configs: list[NodeConfig], members: Membership
+) -> None:
+    async with running(configs, members, 0) as sides:
+        intruder = Intruder(configs, members, 2, 0)
+        await intruder.greet(2, 3)
+        code, details = await intruder.end()
+        assert grpc.StatusCode.PERMISSION_DENIED is code
+        assert "claims to be lombardia but did not sign" in details
+        assert sides[0].heard.up == []
+
+
+async def test_a_stranger_certificate_does_not_get_as_far_as_the_greeting(
+    configs: list[NodeConfig], members: Membership, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    from config import TlsSection, write_certificate
+
+    write_certificate("lombardia", tmp_path / "fake.crt", tmp_path / "fake.key")
+    stranger = replace(configs[2], tls=TlsSection(tmp_path / "fake.crt", tmp_path / "fake.key"))
+    assert fingerprint((tmp_path / "fake.crt").read_bytes()) != fingerprint(
+        configs[2].tls.certificate.read_bytes()
+    )
+    async with running(configs, members, 0) as sides:
+        intruder = Intruder([*configs[:2], stranger, configs[3]], members, 2, 0)
+        code, _ = await intruder.end()
+        assert grpc.StatusCode.UNAVAILABLE is code
+        assert sides[0].heard.up == []
+
+
+async def test_silence_instead_of_a_greeting_ends_in_time(
+    configs: list[NodeConfig], members: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "HANDSHAKE_SECONDS", 0.2)
+    async with running(configs, members, 0):
+        intruder = Intruder(configs, members, 2, 0)
+        code, details = await intruder.end()
+        assert (code, details) == (grpc.StatusCode.DEADLINE_EXCEEDED, "the greeting took too long")
+
+
+async def test_a_flood_is_read_no_further_than_its_bound_and_hurts_nobody_else(
+    configs: list[NodeConfig], members: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "INCOMING_FRAMES_MAX", 10)
+    async with running(configs, members, 0, 1) as sides:
+        heard = sides[0].heard
+        await heard.until(lambda: heard.up == ["japan"])
+        await sides[1].heard.until(lambda: sides[1].heard.up)
+        heard.process = False
+        intruder = Intruder(configs, members, 2, 0)
+        await intruder.greet(2, 2)
+        await heard.until(lambda: "lombardia" in heard.up)
+        frame = pb.PeerFrame(status=pb.Status(height=1)).SerializeToString()
+        for _ in range(200):
+            await intruder.call.write(frame)
+        await heard.until(lambda: len(heard.frames) == 11)
+        sides[1].network.broadcast(frame)
+        await heard.until(lambda: ("japan", pb.PeerFrame.FromString(frame)) in heard.frames)
+        assert sum(1 for name, _ in heard.frames if name == "lombardia") == 11
+        heard.process = True
+        for link, size in heard.held:
+            link.processed(size)
+        await heard.until(lambda: sum(1 for name, _ in heard.frames if name == "lombardia") == 200)
+
+
+def test_a_member_that_reads_too_slowly_loses_frames_and_not_our_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(peers, "OUTGOING_BYTES_MAX", 100)
+    link = Link(1, "japan")
+    assert [link.send(b"x" * size) for size in (60, 30, 20, 10)] == [True, True, False, True]
