@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -111,14 +110,18 @@ class Intruder:
         self.call: Any = self.channel.stream_stream(METHOD)()
         self._members, self._own, self._theirs = members, own, theirs
 
-    async def greet(self, claims: int, signs_as: int) -> None:
-        """Says the right things in the right order; a node may hang up before the end of it."""
+    async def challenge(self, claims: int, signs_as: int) -> Handshake:
+        """Says who it is, or claims to be."""
         key = Founder(NAMES[signs_as]).consensus
         handshake = Handshake(self._members, claims, key, self._own, b"\x03" * 32)
-        with contextlib.suppress(grpc.aio.AioRpcError):
-            await self.write(handshake.challenge())
-            handshake.claimed(pb.PeerFrame.FromString(await self.call.read()))
-            await self.write(handshake.answer(self._theirs))
+        await self.write(handshake.challenge())
+        return handshake
+
+    async def greet(self, claims: int, signs_as: int) -> None:
+        """Says the right things in the right order."""
+        handshake = await self.challenge(claims, signs_as)
+        handshake.claimed(pb.PeerFrame.FromString(await self.call.read()))
+        await self.write(handshake.answer(self._theirs))
 
     async def write(self, frame: pb.PeerFrame) -> None:
         await self.call.write(frame.SerializeToString())
@@ -189,7 +192,7 @@ async def test_who_shows_one_certificate_and_claims_another_name_is_refused(
 ) -> None:
     async with running(configs, members, 0) as sides:
         intruder = Intruder(configs, members, 2, 0)
-        await intruder.greet(1, 1)
+        await intruder.challenge(1, 1)
         code, details = await intruder.end()
         assert grpc.StatusCode.PERMISSION_DENIED is code
         assert "claims to be japan but does not show that federation's certificate" in details
