@@ -24,7 +24,7 @@ from proofs.signing import SigningKey
 
 VALIDATORS = 4
 ACCOUNTS = 1_000
-CREDIT_LIMIT_MINOR = 1_000_000_00
+CREDIT_LIMIT_MINOR = 100_000_00
 UNIT = "EUC"
 LIFETIME_MS = 3_600_000
 """Pre-signed transactions wait for their turn; an hour is enough."""
