@@ -34,6 +34,7 @@ class Bare:
         self.time_ms = START_DAY * DAY_MS
         self.log_index = 0
         self.postings: list[Posting] = []
+        self.history: list[Posting] = []
         self.result = result_pb2.Result()
         names = sorted(organisations)
         federations = sorted({name.partition("/")[0] for name in names})
@@ -128,6 +129,7 @@ class Bare:
         check_writes(self.overlay, state.writes)
         self.overlay.writes.update(state.writes)
         self.result, self.postings = context.result, context.postings
+        self.history += context.postings
         body = transaction_pb2.Body(author=author, **{kind: payload})
         raw = transaction_pb2.SignedTransaction(body=body.SerializeToString(deterministic=True))
         self.overlay.transactions[self.tx_id(self.log_index)] = LoggedTransaction(

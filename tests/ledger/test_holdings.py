@@ -1,0 +1,354 @@
+"""Lots at their limits, the expiry index over many pages, and books that hold after any sequence of steps."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ayni.v1 import credit_pb2, entitlements_pb2, pool_pb2, result_pb2
+from ledger import limits, records
+from ledger.records import Lot
+from ledger.refusals import Refusal
+from ledger.rules.lots import insert_lot, lots_to_restore, order_of_use
+from tests.ledger.bare import DAY_MS, HASH, START_DAY, Bare, define_class
+
+A, B, C = "f/a", "f/b", "g/c"
+SHARES, HOURS = "shares@f", "hours@f"
+
+
+def bare_with_classes(*, expires_after_days: int = 0, cap: int = 0) -> Bare:
+    """Three organisations with ceilings and credit, a class of shares and one of hours."""
+    bare = Bare([A, B, C])
+    for name in (A, B, C):
+        for unit in ("EUC", "HRS"):
+            bare.organisation(name, unit, limit=5_000, ceiling=2_000)
+    for federation, organisations in (("f", 2), ("g", 1)):
+        for unit in ("EUC", "HRS"):
+            used = records.QuotaRecord(10**15, organisations * 7_000)
+            bare.put(records.quota_key(federation, unit), used)
+    for class_id, unit in ((SHARES, "EUC"), (HOURS, "HRS")):
+        done = bare.do("f", define_class(class_id, unit, expires_after_days=expires_after_days, cap=cap))
+        assert done is None
+    return bare
+
+
+def issue(issuer: str, holder: str, amount: int, value_date: int = START_DAY) -> Any:
+    line = entitlements_pb2.IssueLine(holder=holder, items=amount, value_date=value_date, document_hash=HASH)
+    return issuer, entitlements_pb2.IssueEntitlements(class_id=SHARES, lines=[line])
+
+
+def give(holder: str, receiver: str, amount: int, class_id: str = SHARES) -> Any:
+    return holder, entitlements_pb2.GiveEntitlements(
+        holder=holder, receiver=receiver, class_id=class_id, amount_minor=amount
+    )
+
+
+def donate(holder: str, amount: int, class_id: str = SHARES) -> Any:
+    return holder, entitlements_pb2.DonateEntitlements(holder=holder, class_id=class_id, amount_minor=amount)
+
+
+def redeem(holder: str, provider: str, amount: int, served_by: str = "") -> Any:
+    return provider, entitlements_pb2.RedeemEntitlements(
+        holder=holder,
+        provider=provider,
+        class_id=HOURS if served_by else SHARES,
+        amount_minor=amount,
+        value_date=START_DAY,
+        served_by=served_by,
+    )
+
+
+def serve(host: str, *lines: tuple[str, str, int], paid_by: str = "") -> Any:
+    record = entitlements_pb2.RecordService(class_id=HOURS)
+    for served_by, recipient, amount in lines:
+        line = record.lines.add(
+            served_by=served_by, recipient=recipient, value_date=START_DAY, amount_minor=amount
+        )
+        if paid_by:
+            line.credits.holder = paid_by
+        else:
+            line.organisation.SetInParent()
+    return host, record
+
+
+def lot(amount: int, origin: int, line: int = 0, date: int = START_DAY, issuer: str = A) -> Lot:
+    return Lot(issuer, amount, origin, line, date)
+
+
+def held(bare: Bare, holder: str, class_id: str = SHARES) -> list[tuple[int, int, int]]:
+    return [
+        (item.amount, item.origin, item.origin_line) for item in bare.state.holding(holder, class_id).lots
+    ]
+
+
+# --- lots -------------------------------------------------------------------------------------------------
+
+
+def test_lots_stand_in_order_of_use_and_equal_ones_merge() -> None:
+    lots: list[Lot] = []
+    for item in (lot(1, 5), lot(2, 4), lot(3, 4, 1), lot(4, 9, date=START_DAY - 1), lot(5, 4)):
+        insert_lot(lots, item)
+    assert [(item.amount, item.origin, item.origin_line) for item in lots] == [
+        (4, 9, 0),
+        (7, 4, 0),
+        (3, 4, 1),
+        (1, 5, 0),
+    ]
+    assert lots == sorted(lots, key=order_of_use)
+
+
+def test_a_redemption_is_restored_latest_lot_first_and_where_the_last_reversal_stopped() -> None:
+    used = [
+        result_pb2.LotUse(line=0, issuer=A, amount_minor=30, origin=1, value_date=7, expires_on=9),
+        result_pb2.LotUse(line=1, issuer=A, amount_minor=99, origin=2),
+        result_pb2.LotUse(line=0, issuer=B, amount_minor=20, origin=3, issuer_only=True),
+    ]
+    first = lots_to_restore(used, 0, 0, 15)
+    second = lots_to_restore(used, 0, 15, 10)
+    third = lots_to_restore(used, 0, 25, 25)
+    assert [(item.issuer, item.amount) for item in first] == [(B, 15)]
+    assert [(item.issuer, item.amount) for item in second] == [(B, 5), (A, 5)]
+    assert [(item.issuer, item.amount) for item in third] == [(A, 25)]
+    assert second[0] == Lot(B, 5, 3, 0, 0, 0, True)
+    assert second[1] == Lot(A, 5, 1, 0, 7, 9, False)
+
+
+def test_a_holding_has_at_most_so_many_lots() -> None:
+    bare = bare_with_classes()
+    lines = [("f/a:p-1", "f/a:p-2", 1)] * limits.LOTS_MAX
+    assert bare.do(*serve(A, *lines)) is None
+    assert len(held(bare, "f/a:p-1", HOURS)) == limits.LOTS_MAX
+    refusal = bare.do(*serve(A, ("f/a:p-1", "f/a:p-2", 1)))
+    assert refusal is not None
+    assert (refusal.name, refusal.field) == ("LOTS_TOO_MANY", "record_service.lines[0].served_by")
+    assert "would hold 1025 lots" in refusal.message
+    assert "at most 1024" in refusal.message
+    assert bare.do(*give("f/a:p-1", "f/a:p-2", 1, HOURS)) is None
+    assert bare.do(*serve(A, ("f/a:p-1", "f/a:p-2", 1))) is None
+
+
+def test_the_pool_takes_any_number_of_lots_and_keeps_one_for_each_issuer() -> None:
+    bare = bare_with_classes()
+    for host in (A, B):
+        lines = [(f"{host}:p-1", f"{host}:p-2", 1)] * limits.LOTS_MAX
+        assert bare.do(*serve(host, *lines)) is None
+        assert bare.do(*donate(f"{host}:p-1", limits.LOTS_MAX, HOURS)) is None
+    lots = bare.state.holding("pool", HOURS).lots
+    assert lots == (Lot(A, limits.LOTS_MAX, 0, 0, 0), Lot(B, limits.LOTS_MAX, 0, 0, 0))
+    bare.check()
+
+
+def test_what_only_its_issuer_redeems_stays_apart_at_the_pool() -> None:
+    bare = bare_with_classes()
+    assert bare.do(*serve(A, ("f/a:p-1", "f/a:p-2", 1_500), ("f/a:p-1", "f/a:p-2", 600))) is None
+    assert bare.do(*donate("f/a:p-1", 2_000, HOURS)) is None
+    lots = bare.state.holding("pool", HOURS).lots
+    assert [(item.amount, item.issuer_only) for item in lots] == [(1_500, False), (500, True)]
+
+
+def test_an_account_holds_at_most_so_many_classes() -> None:
+    bare = bare_with_classes()
+    for number in range(limits.HELD_CLASSES_MAX + 1):
+        assert bare.do("f", define_class(f"c-{number}@f")) is None
+        line = entitlements_pb2.IssueLine(holder="f/b:p-1", items=1, value_date=1, document_hash=HASH)
+        refusal = bare.do(A, entitlements_pb2.IssueEntitlements(class_id=f"c-{number}@f", lines=[line]))
+        if number < limits.HELD_CLASSES_MAX:
+            assert refusal is None
+    assert refusal is not None
+    assert (refusal.name, refusal.field) == ("LOTS_TOO_MANY", "issue_entitlements.class_id")
+    assert "64 classes already" in refusal.message
+
+
+def test_no_total_passes_what_a_record_can_hold() -> None:
+    bare = bare_with_classes()
+    for person in ("f/a:p-2", "f/a:p-3"):
+        keys = records.KeySet(1, (person.encode(),))
+        bare.put(records.account_key(person), records.AccountRecord(keys, opened_height=1))
+    holders = ["f/a:p-1", "f/b:p-1", "f/b:p-2", "g/c:p-1", "g/c:p-2"]
+    for holder in holders:
+        entries = bare.entries()
+        host, record = serve(A, *[(holder, "f/a:p-2", limits.AMOUNT_MAX)] * 1_000)
+        record.attesters.extend(["f/a:p-2", "f/a:p-3"])
+        refusal = bare.do(host, record)
+        assert (refusal is None) == (holder != holders[-1])  # 4 × 10^18 is below 2^62, 5 × 10^18 is not
+    assert refusal is not None
+    assert (refusal.name, refusal.field) == ("OVERFLOW", "record_service.class_id")
+    assert "what f/a issued of class hours@f would pass 4611686018427387904" in refusal.message
+    assert entries == bare.entries()
+
+
+# --- expiry -----------------------------------------------------------------------------------------------
+
+
+def test_expiry_looks_at_every_page_of_the_day_and_leaves_none() -> None:
+    bare = Bare([f"f/o-{n:02}" for n in range(40)])
+    people = [f"f/o-{n:02}:p-{p}" for n in range(40) for p in (1, 2, 3)]
+    assert bare.do("f", define_class(HOURS, "HRS", expires_after_days=5)) is None
+    lines = [(person, "f/o-00:p-1" if person != "f/o-00:p-1" else "f/o-00:p-2", 10) for person in people]
+    assert bare.do(*serve("f/o-00", *lines)) is None
+    day = START_DAY + 5
+    assert bare.state.get(records.ExpiryDayRecord, records.expiry_day_key(day)).entries == 120
+    pages = [bare.state.get(records.ExpiryPageRecord, records.expiry_page_key(day, n)) for n in range(3)]
+    assert [len(page.entries) for page in pages] == [64, 56, 0]
+    bare.time_ms = (day + 1) * DAY_MS
+    bare.close()
+    assert bare.result.settlement.units[1].expired_minor == 1_200
+    assert sum(amount for amount, _, _ in held(bare, "pool", HOURS)) == 1_200
+    assert not any(key.startswith((b"x|", b"y|")) for key, _ in bare.entries())
+    assert not any(key.startswith(b"h|f/") for key, _ in bare.entries())
+    bare.check()
+
+
+def test_what_a_reversal_restores_after_its_last_day_expires_at_the_next_close() -> None:
+    bare = bare_with_classes(expires_after_days=5)
+    assert bare.do(*issue(A, "f/a:p-1", 100)) is None
+    assert bare.do(*redeem("f/a:p-1", B, 100)) is None
+    original = bare.tx_id(bare.log_index - 1)
+    bare.time_ms += 9 * DAY_MS
+    bare.close()
+    line = credit_pb2.ReversalLine(amount_minor=40)
+    assert bare.do(B, credit_pb2.Reversal(original_tx_id=original, lines=[line])) is None
+    assert held(bare, "f/a:p-1") == [(40, 2, 0)]
+    figures = bare.close()
+    assert figures.expired_minor == 40
+    assert held(bare, "f/a:p-1") == []
+    assert held(bare, "pool") == [(40, 0, 0)]
+    bare.check()
+
+
+def test_a_close_on_the_same_day_finds_what_was_late() -> None:
+    bare = bare_with_classes(expires_after_days=5)
+    bare.time_ms += 30 * DAY_MS
+    bare.close()
+    assert bare.do(*issue(A, "f/a:p-1", 100)) is None  # valued 30 days ago: expired at birth
+    assert bare.close().expired_minor == 100
+    assert bare.do(*issue(A, "f/a:p-2", 50)) is None
+    assert bare.close().expired_minor == 50
+
+
+# --- any sequence of steps ----------------------------------------------------------------------------------
+
+PEOPLE = [f"{name}:p-{n}" for name in (A, B, C) for n in (1, 2)]
+PERSON = st.sampled_from(PEOPLE)
+ORGANISATION = st.sampled_from([A, B, C])
+AMOUNT = st.integers(1, 200)
+PAIR = st.permutations(PEOPLE).map(lambda people: people[:2])
+STEP = st.one_of(
+    st.builds(issue, ORGANISATION, PERSON, AMOUNT, st.integers(START_DAY - 5, START_DAY)),
+    st.builds(lambda pair, m, c: give(*pair, m, c), PAIR, AMOUNT, st.sampled_from([SHARES, HOURS])),
+    st.builds(donate, PERSON, AMOUNT, st.sampled_from([SHARES, HOURS])),
+    st.builds(redeem, PERSON, ORGANISATION, AMOUNT),
+    st.builds(lambda pair, o, m: redeem(pair[0], o, m, pair[1]), PAIR, ORGANISATION, AMOUNT),
+    st.builds(lambda o, pair, m: serve(o, (*pair, m), (*pair[::-1], m)), ORGANISATION, PAIR, AMOUNT),
+    st.builds(lambda o, pair, m: serve(o, (*pair, m), paid_by=pair[1]), ORGANISATION, PAIR, AMOUNT),
+    st.builds(
+        lambda payer, a: (payer, pool_pb2.ContributeToPool(payer=payer, unit="EUC", amount_minor=a)),
+        ORGANISATION,
+        AMOUNT,
+    ),
+    st.tuples(st.just("reverse"), st.integers(0, 20), AMOUNT),
+    st.tuples(st.just("wait"), st.integers(1, 3)),
+    st.just(("close",)),
+)
+
+
+def year_begun() -> Bare:
+    """Everybody holds shares and hours, of different issuers."""
+    bare = bare_with_classes(expires_after_days=8, cap=1_500)
+    for number, person in enumerate(PEOPLE):
+        issuers = [A, B, C, A, B]
+        assert bare.do(*issue(issuers[number % 3], person, 150)) is None
+        assert bare.do(*issue(issuers[number % 3 + 1], person, 150)) is None
+        assert bare.do(*serve(issuers[number % 3 + 2], (person, PEOPLE[number - 1], 200))) is None
+    return bare
+
+
+def take(bare: Bare, step: Any) -> Refusal | None:
+    if step[0] == "wait":
+        bare.time_ms += step[1] * DAY_MS
+        bare.postings = []
+        return None
+    if step[0] == "close":
+        bare.close()
+        return None
+    if step[0] == "reverse":
+        original = bare.tx_id(bare.log_index - 1 - step[1] % bare.log_index)
+        line = credit_pb2.ReversalLine(amount_minor=step[2])
+        return bare.do(A, credit_pb2.Reversal(original_tx_id=original, lines=[line]))
+    return bare.do(*step)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(STEP, min_size=5, max_size=30))
+def test_the_books_hold_after_every_step_and_are_the_sums_of_the_postings(steps: list[Any]) -> None:
+    bare = year_begun()
+    sums: dict[tuple[int, str, str], int] = defaultdict(int)
+    for posting in bare.history:
+        sums[posting.book, posting.account, posting.unit] += posting.amount
+    for step in steps:
+        bare.postings = []
+        before = bare.entries()
+        if take(bare, step) is not None:
+            assert before == bare.entries()  # T8: no trace
+            continue
+        for book in (1, 2, 3):
+            assert sum(posting.amount for posting in bare.postings if posting.book == book) == 0
+        for posting in bare.postings:
+            sums[posting.book, posting.account, posting.unit] += posting.amount
+            assert posting.balance_after == sums[posting.book, posting.account, posting.unit]
+        bare.check()
+    check_sums(bare, sums)
+
+
+def check_sums(bare: Bare, sums: dict[tuple[int, str, str], int]) -> None:
+    """Records say what the postings add up to."""
+    for (book, account, name), total in sums.items():
+        if book == 1:
+            assert bare.state.balance(account, name).balance == total
+        elif book == 3:
+            owed = bare.state.issuance(name, account).outstanding
+            assert sum(item[0] for item in held(bare, account, name)) - owed == total
+        elif account == "pool":
+            assert bare.state.pool_unit(name).dues == total
+        else:
+            assert sum(due.amount for due in bare.state.organisation_unit(account, name).dues) == total
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(STEP, min_size=5, max_size=25))
+def test_lots_stay_in_order_and_every_expiring_one_is_indexed(steps: list[Any]) -> None:
+    bare = year_begun()
+    for step in steps:
+        take(bare, step)
+    done = bare.state.period().expiry_done_until
+    for class_id in (SHARES, HOURS):
+        for holder in PEOPLE:
+            lots = bare.state.holding(holder, class_id).lots
+            assert list(lots) == sorted(lots, key=order_of_use)
+            assert len({order_of_use(item) for item in lots}) == len(lots)
+            assert all(item.amount > 0 for item in lots)
+            assert (class_id in bare.state.account(holder).held_classes) == bool(lots)
+            for item in lots:
+                assert records.ExpiryEntry(holder, class_id) in indexed(bare, max(item.expires_on, done))
+
+
+def indexed(bare: Bare, day: int) -> list[records.ExpiryEntry]:
+    entries = bare.state.get(records.ExpiryDayRecord, records.expiry_day_key(day)).entries
+    return [
+        entry
+        for page in range(-(-entries // limits.EXPIRY_PAGE_ENTRIES))
+        for entry in bare.state.get(records.ExpiryPageRecord, records.expiry_page_key(day, page)).entries
+    ]
+
+
+@pytest.mark.parametrize("provider", [A, B])
+def test_an_issuer_only_lot_stays_so_whoever_holds_it(provider: str) -> None:
+    bare = bare_with_classes()
+    assert bare.do(*serve(A, ("f/a:p-1", "f/a:p-2", 2_001))) is None
+    assert bare.do(*give("f/a:p-1", "f/b:p-1", 2_001, HOURS)) is None
+    refusal = bare.do(*redeem("f/b:p-1", provider, 1, "f/b:p-2"))
+    assert (refusal is None) == (provider == A)
