@@ -93,6 +93,10 @@ class Fetcher:
         """Whether final blocks are being fetched by height."""
         return self._range is not None
 
+    def connected(self) -> list[int]:
+        """Return the members with an open stream."""
+        return sorted(self._connected)
+
     def connected_ms(self, member: int) -> int:
         """Return since when there is an open stream with a member; 0 if there is none."""
         return self._connected.get(member, 0)

@@ -21,21 +21,17 @@ class CertificateStore:
         self.finalizations: dict[int, Certificate] = {}
         self.highest: Certificate | None = None
         """The notarisation or nullification of the highest view."""
+        self.finalization: Certificate | None = None
+        """The finalisation of the highest view."""
+        self.final_view = 0
+        """Its view, its block here or not; 0 at genesis."""
+        self.notarized_view = 0
+        """The highest view with a notarisation."""
         self._tables: dict[int, dict[int, Certificate]] = {
             VOTE_KIND_NOTARIZE: self.notarizations,
             VOTE_KIND_NULLIFY: self.nullifications,
             VOTE_KIND_FINALIZE: self.finalizations,
         }
-
-    @property
-    def finalization(self) -> Certificate | None:
-        """The finalisation of the highest view."""
-        return self.finalizations[max(self.finalizations)] if self.finalizations else None
-
-    @property
-    def final_view(self) -> int:
-        """The highest view of which a finalisation is held, its block here or not; 0 at genesis."""
-        return max(self.finalizations, default=0)
 
     def held(self, kind: int, view: int) -> Certificate | None:
         """Return the certificate of a kind and view, or None."""
@@ -43,10 +39,15 @@ class CertificateStore:
 
     def add(self, certificate: Certificate) -> None:
         """Keep a verified certificate."""
-        self._tables[certificate.kind][certificate.view] = certificate
-        if certificate.kind != VOTE_KIND_FINALIZE and (
-            self.highest is None or self.highest.view < certificate.view
-        ):
+        kind, view = certificate.kind, certificate.view
+        self._tables[kind][view] = certificate
+        if kind == VOTE_KIND_FINALIZE:
+            if view > self.final_view:
+                self.finalization, self.final_view = certificate, view
+            return
+        if kind == VOTE_KIND_NOTARIZE:
+            self.notarized_view = max(self.notarized_view, view)
+        if self.highest is None or self.highest.view < view:
             self.highest = certificate
 
     def notarized(self, view: int, digest: bytes) -> Certificate | None:

@@ -174,7 +174,7 @@ class Intake:
         if block.view == self._round.view:
             self._round.take_candidate(block)
         elif self._round.store.notarized(block.view, block.digest):
-            self._round.tree.add(block)
+            self._round.take_certified(block)
 
     def _links(self, proposal: Proposal, block: Block) -> list[Certificate]:
         """Return the certificates of a proposal, of the right kinds and views; not verified."""
@@ -294,7 +294,7 @@ class Intake:
                 raise Faulty(f"the block of view {block.view} came with a wrong nullification")
             self._certificate(certificate)
         block.source = member
-        self._round.tree.add(block)
+        self._round.take_certified(block)
         if message.HasField("finalization"):
             finalization = message.finalization
             if finalization.kind != VOTE_KIND_FINALIZE or finalization.digest != block.digest:

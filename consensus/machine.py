@@ -288,17 +288,19 @@ class Machine:
         if self._pacing.status_due(now_ms):
             self._round.retry()
             self._outbox.messages.append(Broadcast(self._own_status()))
-            for peer in self._peers:
+            for peer in self._fetcher.connected():
                 question = self._guard.question(peer)
                 if question is not None:
                     self._send(peer, question)
         for peer, certificates in self._relay.take(now_ms, self._presence).items():
             self._send(peer, Certificates(certificates=certificates))
-        missing = what_is_missing(self._round.tree, self._round.store)
-        if missing.conflict:
-            self._round.halt_unsafe(missing.conflict)
-            return
-        self._fetcher.want(missing, now_ms)
+        if self._round.blocks_changed:
+            self._round.blocks_changed = False
+            missing = what_is_missing(self._round.tree, self._round.store)
+            if missing.conflict:
+                self._round.halt_unsafe(missing.conflict)
+                return
+            self._fetcher.want(missing, now_ms)
         for peer, request in self._fetcher.requests(now_ms, by_height=self._can_take_blocks()):
             self._send(peer, request)
 

@@ -31,6 +31,10 @@ class Pacing:
     def enter_view(self, failures: int) -> None:
         """Stop the timer of the view left; the next starts when something is wanted (C1, C10)."""
         self._started_ms = None
+        self.set_timeout(failures)
+
+    def set_timeout(self, failures: int) -> None:
+        """Set the view's timeout, the timer running or not (C12)."""
         self._timeout_ms = timeout_ms(self._config, failures)
 
     def start(self, now_ms: int) -> None:

@@ -99,6 +99,8 @@ class Round:
         self.halted = False
         self.backlog = False
         """Whether work is left for another step at once."""
+        self.blocks_changed = True
+        """Whether another block may be missing now."""
         self.views_nullified = 0
         self.evidence_reported = 0
         self._woken = False
@@ -106,7 +108,7 @@ class Round:
         self._became_final = False
         self._proposed_in_step = False
         self._changed = False
-        self._certified_invalid = False
+        self._refused_any = False
         self._untimely_view = 0
         self._unavailable: list[Block] = []
 
@@ -146,7 +148,7 @@ class Round:
         for signature in certificate.signatures:
             self._presence.voted(signature.member, view, beyond=kind == VOTE_KIND_FINALIZE)
         self.store.add(certificate)
-        self._changed = True
+        self._changed = self.blocks_changed = True
         if view > final_view:
             self._journal.put_certificate(certificate)
             self._relay.add(certificate, now_ms)
@@ -154,10 +156,13 @@ class Round:
             self._pacing.block_seen(now_ms)
             self._finalize(certificate, now_ms)  # C4
             block = self.tree.get(certificate.digest)
-            if block is not None:
+            if block is not None and block.refused:
+                self._alarm_certified_invalid(block)
+            elif block is not None:
                 self.tree.retry(block)
         elif kind == VOTE_KIND_FINALIZE:
             self._became_final = True
+            self._pacing.set_timeout(self._failures())  # C12: reset on finality
             self.pool.prune(view)
         elif view >= self.view:
             self.views_nullified += 1
@@ -179,12 +184,18 @@ class Round:
         """Take in the leader's proposal of the current view; only the first counts (C2)."""
         if self.candidate is None:
             self.candidate = self.tree.add(block)
-            self._woken = True
+            self._woken = self.blocks_changed = True
         if self.candidate.digest == block.digest:
             self.tree.retry(self.candidate)
 
+    def take_certified(self, block: Block) -> None:
+        """Take in a notarised block, whatever its view."""
+        self.tree.add(block)
+        self.blocks_changed = True
+
     def retry(self) -> None:
         """Look again at blocks whose parent's state was not there."""
+        self.blocks_changed = True
         for block in self._unavailable:
             if self.tree.get(block.digest) is block:
                 self.tree.retry(block)
@@ -231,7 +242,7 @@ class Round:
             budget -= len(block.body)
             if self._link(block) and self._check(block, timely=not notarized):
                 self.tree.executed(block)
-                self._changed = True
+                self._changed = self.blocks_changed = True
 
     def _link(self, block: Block) -> bool:
         """Check a block against its parent, and give it the nullifications between the two (C1, C9)."""
@@ -244,6 +255,7 @@ class Round:
         nullifications = self.store.nullified_between(parent.view, block.view)
         if nullifications is None:
             self.tree.drop(block)
+            self.blocks_changed = True
             if block.source >= 0:
                 reason = f"the block of view {block.view} came without the nullifications since its parent"
                 self._outbox.notices.append(PeerFault(block.source, reason))
@@ -259,7 +271,7 @@ class Round:
         except BlockUntimely as error:
             if self._untimely_view != block.view:
                 self._untimely_view = block.view  # it is sent again: one alarm a view
-                message = f"the proposal of view {block.view} by member {self._name(block)}: {error}"
+                message = f"{self._what(block)}: {error}"
                 self._outbox.notices.append(Alarm(ALARM_UNTIMELY_PROPOSAL, message))
         except Unavailable:
             self._unavailable.append(block)
@@ -269,22 +281,23 @@ class Round:
 
     def _refuse(self, block: Block, reason: str) -> None:
         block.refused = reason
-        what = f"block {block.height} of view {block.view} by member {self._name(block)}"
-        if self.store.notarized(block.view, block.digest) is None:
-            message = f"{what} is not valid: {reason}"
-            self._outbox.notices.append(Alarm(ALARM_INVALID_PROPOSAL, message))
-        else:
-            message = f"{what} is notarised by a quorum, but not valid here: {reason}"
-            self._outbox.notices.append(Alarm(ALARM_CERTIFIED_INVALID, message))
-            self._certified_invalid = True
-            self._changed = True
+        self._refused_any = self._changed = True
+        if self.store.notarized(block.view, block.digest) is not None:
+            self._alarm_certified_invalid(block)
+            return
+        message = f"{self._what(block)} is not valid: {reason}"
+        self._outbox.notices.append(Alarm(ALARM_INVALID_PROPOSAL, message))
+
+    def _alarm_certified_invalid(self, block: Block) -> None:
+        message = f"{self._what(block)} is notarised by a quorum, but not valid here: {block.refused}"
+        self._outbox.notices.append(Alarm(ALARM_CERTIFIED_INVALID, message))
 
     def _commit(self, now_ms: int) -> None:
         """Commit the highest final block that is executed, and its ancestors (C6)."""
         tip = self.tree.tip
         if self.store.final_view <= tip.view:
             return
-        if self._certified_invalid:
+        if self._refused_any:
             self._halt_if_final_is_invalid()
         for view in sorted(self.store.finalizations, reverse=True):
             if view <= tip.view:
@@ -322,7 +335,7 @@ class Round:
         self.ballot.close(tip.view)
         self._pacing.block_seen(now_ms)
         self._outbox.commits.append(Commit(blocks, tip.digest, self._journal.forget(tip.view)))
-        self._changed = True
+        self._changed = self.blocks_changed = True
 
     def _notarize(self, now_ms: int) -> None:
         """Vote notarize for the first proposal of the view that checks (C2)."""
@@ -340,11 +353,11 @@ class Round:
 
     def _nullify(self, now_ms: int) -> None:
         """Vote nullify on the timer, or at once if the leader is silent (C3)."""
-        if not self._pacing.running or not self.ballot.may(VOTE_KIND_NULLIFY, self.view):
+        if not self._pacing.running:
             return
         leader = self.leader
         silent = leader != self._member and self._presence.silent(leader, self.view)
-        if silent or self._pacing.expired(now_ms):
+        if (silent or self._pacing.expired(now_ms)) and self.ballot.may(VOTE_KIND_NULLIFY, self.view):
             self._cast(VOTE_KIND_NULLIFY, self.view, b"", now_ms)
 
     def _cast(self, kind: VoteKind, view: int, digest: bytes, now_ms: int, *, send: bool = True) -> None:
@@ -368,7 +381,7 @@ class Round:
         self._became_final = False
 
     def _wanted(self, now_ms: int) -> bool:
-        if self._woken or max(self.store.notarizations, default=0) > self.store.final_view:
+        if self._woken or self.store.notarized_view > self.store.final_view:
             return True
         if self.tree.tip.view < self.store.final_view:
             return False  # we are behind: others decide whether there is work
@@ -466,8 +479,9 @@ class Round:
         notarized = sum(1 for view in self.store.notarizations if final_view < view < self.view)
         return self.view - 1 - final_view - notarized
 
-    def _name(self, block: Block) -> int:
-        return leader_of(block.view, self._members)
+    def _what(self, block: Block) -> str:
+        leader = leader_of(block.view, self._members)
+        return f"block {block.height} of view {block.view} by member {leader}"
 
     def _report(self, evidence: Evidence) -> None:
         self.evidence_reported += 1

@@ -57,6 +57,9 @@ class FakeLedger:
         self.refuse: Callable[[Header, bytes], str] = lambda header, body: ""
         """Set by a test to make the rules refuse a block."""
 
+    def state(self, digest: bytes) -> State:
+        return self._states[digest]
+
     def executable_pending(self, parent: bytes) -> bool:
         state = self._states.get(parent)
         return state is not None and any(tx not in state.included for tx in self.pending)
@@ -103,9 +106,9 @@ class FakeLedger:
                 self.final_transactions.append(tx)
                 self.pending.pop(tx, None)
         state = self._states[digest]
-        self._states = {
-            other: kept for other, kept in self._states.items() if kept.height > state.height
-        } | {digest: state}
+        self._states = {other: kept for other, kept in self._states.items() if kept.height > state.height} | {
+            digest: state
+        }
         self.tip = digest
 
     def restore(self, headers_and_bodies: Iterable[tuple[bytes, bytes]]) -> None:
@@ -126,9 +129,7 @@ def next_root(state: State, body: bytes) -> bytes:
     return hashlib.sha256(state.root + body).digest() if body else state.root
 
 
-def make_header(
-    parent: bytes, state: State, *, view: int, leader: int, body: bytes, time_ms: int
-) -> bytes:
+def make_header(parent: bytes, state: State, *, view: int, leader: int, body: bytes, time_ms: int) -> bytes:
     return Header(
         parent=parent,
         height=state.height + 1,

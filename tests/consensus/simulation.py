@@ -136,7 +136,8 @@ class Simulation:
     def start(self, index: int) -> None:
         """Start a node from its disk; it connects to those that are up."""
         node = self.nodes[index]
-        node.ledger = FakeLedger(self.wall_clock_ms)
+        # Twins differ in what they propose, or they would not contradict each other.
+        node.ledger = FakeLedger(self.wall_clock_ms, 4 if index < self.members else 2)
         node.ledger.restore((block.header, block.body) for block in node.disk.blocks)
         for tx in self.submitted:
             if tx not in node.ledger.final_transactions:
