@@ -133,6 +133,20 @@ class History:
         certified.finalization.CopyFrom(finalization)
         return self._finalise(built.digest)
 
+    def accepted(
+        self, wanted: Iterable[ParsedTransaction], after_ms: int = STEP_MS
+    ) -> list[ParsedTransaction]:
+        """Those of `wanted` that a block at that moment would take, each after the ones before."""
+        built, _ = self.chain.build(
+            self._unfinal[-1] if self._unfinal else self.chain.tip.digest,
+            wanted,
+            epoch=0,
+            view=0,
+            leader=0,
+            time_ms=self.time_ms + after_ms,
+        )
+        return [entry.tx for entry in built.entries]
+
     def _finalise(self, digest: bytes) -> list[FinalBlock]:
         self._unfinal.clear()
         finals = self.chain.finalise(digest)
