@@ -19,13 +19,13 @@ def domains() -> dict[str, Any]:
     genesis, body, digest = fill(0x11), b"a body", fill(0x22)
     view = (7).to_bytes(8, "big")
     epoch = (0).to_bytes(8, "big")
-    hashes = [
+    hashes: list[tuple[str, list[Any], bytes]] = [
         ("genesis_hash", [b"a genesis"], b"ayni/v1/genesis\0" + b"a genesis"),
         ("tx_id", [body], b"ayni/v1/tx-id\0" + body),
         ("body_hash", [body], b"ayni/v1/block-body\0" + body),
         ("block_digest", [b"a header"], b"ayni/v1/block\0" + b"a header"),
     ]
-    messages = [
+    messages: list[tuple[str, list[Any], bytes]] = [
         ("genesis_message", [genesis], b"ayni/v1/genesis-signature\0" + genesis),
         ("transaction_message", [genesis, body], b"ayni/v1/tx\0" + genesis + body),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ayni.v1.genesis_pb2 import PARAMETER_NAME_ADVANCE_BP
 from ayni.v1.result_pb2 import Result
 from ayni.v1.transaction_pb2 import Body, SignedTransaction
 from tests.vectors.founding import TIME_MS, canonical
@@ -48,7 +49,7 @@ def vectors() -> dict[str, Any]:
 
 def _good() -> list[Case]:
     decision = Body(author="emilia", nonce=bytes(16))
-    decision.decision.items.add().parameter.name = 2
+    decision.decision.items.add().parameter.name = PARAMETER_NAME_ADVANCE_BP
     empty_inside = Body(author="emilia/cadiai")
     empty_inside.transfer.legs.add()
     signed = SignedTransaction(body=canonical(example()))
