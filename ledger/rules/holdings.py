@@ -447,11 +447,12 @@ class ClassBook:
         return None
 
     def _check_dues(self) -> Refusal | None:
+        """So that what a close adds up over all organisations stays in bounds too."""
         for organisation in sorted(self._owing):
             dues = self._context.state.organisation_unit(organisation, self.policy.unit).dues
-            if sum([abs(due.amount) for due in dues]) > limits.TOTAL_MAX:
-                return self._overflow(f"the dues of {organisation} in {self.policy.unit}")
+            if sum([abs(due.amount) for due in dues]) > limits.AMOUNT_MAX:
+                return self._overflow(f"the dues of {organisation} in {self.policy.unit}", limits.AMOUNT_MAX)
         return None
 
-    def _overflow(self, what: str) -> Refusal:
-        return Refusal(refusals.OVERFLOW, self._field, f"{what} would pass {limits.TOTAL_MAX}; use less")
+    def _overflow(self, what: str, most: int = limits.TOTAL_MAX) -> Refusal:
+        return Refusal(refusals.OVERFLOW, self._field, f"{what} would pass {most}; use less")

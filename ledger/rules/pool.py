@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ledger import books, fields, limits, refusals
+from ledger.books import CreditBook
 from ledger.refusals import Refusal
 from ledger.rule import Context, Party, Rule, account_parties, signed_by
 from ledger.rules import ceilings
@@ -155,23 +156,24 @@ def _opening(context: Context, author: str, payload: Any) -> Refusal | None:
             policies[line.holding.class_id] = policy
     if refusal := foremost(_opening_faults(context, payload, policies)):
         return refusal
+    credit = CreditBook(context)
     opened = {class_id: ClassBook(context, policy, "opening.lines") for class_id, policy in policies.items()}
     for index, line in enumerate(payload.lines):
         if line.HasField("holding"):
             refusal = _open_holding(opened[line.holding.class_id], line.holding, index)
         else:
-            refusal = _open_balance(context, line.balance, index)
+            refusal = _open_balance(credit, line.balance, index)
         if refusal:
             return within(refusal, f"opening.lines[{index}]")
+    credit.write()
     for class_id in sorted(opened):
         if refusal := opened[class_id].write():
             return refusal
     return None
 
 
-def _open_balance(context: Context, balance: Any, index: int) -> Refusal | None:
-    return books.pay(
-        context,
+def _open_balance(credit: CreditBook, balance: Any, index: int) -> Refusal | None:
+    return credit.pay(
         balance.debtor,
         balance.creditor,
         balance.unit,
@@ -197,35 +199,58 @@ def _open_holding(book: ClassBook, holding: Any, index: int) -> Refusal | None:
 def _opening_faults(
     context: Context, payload: Any, policies: dict[str, ClassPolicy]
 ) -> Iterator[Refusal | None]:
-    """What can be refused before anything is posted; suspension and accreditation are looked up once."""
-    checked: set[str] = set()
-    issued: dict[tuple[str, str], int] = {}
+    """What can be refused before anything is posted; who may do what is looked up once."""
+    may: dict[tuple[str, str], Refusal | None] = {}
+    rooms: dict[tuple[str, str], int] = {}
     for index, line in enumerate(payload.lines):
-        path = f"opening.lines[{index}]."
         if line.HasField("balance"):
-            debtor = line.balance.debtor
-            if ":" not in debtor and debtor + "-" not in checked:
-                checked.add(debtor + "-")
-                yield check_not_suspended(context.state, debtor, path + "balance.debtor")
-            if debtor == line.balance.creditor:
-                yield Refusal(
-                    refusals.SELF,
-                    path + "balance.creditor",
-                    f"{debtor} would owe itself; name another creditor",
-                )
-            continue
-        holding = line.holding
-        issuer, policy = holding.issuer, policies[holding.class_id]
-        yield check_may_issue(policy, issuer, path + "holding.class_id")
-        if issuer not in checked:
-            checked.add(issuer)
-            yield check_accredited(context, issuer, path + "holding.issuer")
-        if issuer == holding.holder:
-            yield Refusal(
-                refusals.SELF, path + "holding.holder", f"{issuer} would hold its own; name another holder"
-            )
-        total = issued[issuer, policy.unit] = issued.get((issuer, policy.unit), 0) + holding.amount_minor
-        yield ceilings.check_ceiling(context, issuer, policy.unit, total, path + "holding.amount_minor")
+            faults = _balance_faults(context, line.balance, may)
+        else:
+            faults = _holding_faults(context, line.holding, policies[line.holding.class_id], may, rooms)
+        for refusal in faults:
+            if refusal:
+                yield within(refusal, f"opening.lines[{index}]")
+
+
+def _balance_faults(
+    context: Context, balance: Any, may: dict[tuple[str, str], Refusal | None]
+) -> list[Refusal | None]:
+    debtor = balance.debtor
+    if (debtor, "") not in may:
+        may[debtor, ""] = check_not_suspended(context.state, debtor, "balance.debtor")
+    faults = [may[debtor, ""]]
+    if debtor == balance.creditor:
+        faults.append(
+            Refusal(refusals.SELF, "balance.creditor", f"{debtor} would owe itself; name another creditor")
+        )
+    return faults
+
+
+def _holding_faults(
+    context: Context,
+    holding: Any,
+    policy: ClassPolicy,
+    may: dict[tuple[str, str], Refusal | None],
+    rooms: dict[tuple[str, str], int],
+) -> list[Refusal | None]:
+    """`rooms`: (issuer, unit) → ceiling less what is outstanding, arrears, and issued by earlier lines."""
+    issuer, unit = holding.issuer, policy.unit
+    if (issuer, policy.class_id) not in may:
+        may[issuer, policy.class_id] = check_may_issue(
+            policy, issuer, "holding.class_id"
+        ) or check_accredited(context, issuer, "holding.issuer")
+    faults = [may[issuer, policy.class_id]]
+    if issuer == holding.holder:
+        faults.append(
+            Refusal(refusals.SELF, "holding.holder", f"{issuer} would hold its own; name another holder")
+        )
+    before = rooms.get((issuer, unit))
+    left = (ceilings.room(context, issuer, unit) if before is None else before) - holding.amount_minor
+    rooms[issuer, unit] = left
+    if left < 0:
+        issued = ceilings.room(context, issuer, unit) - left
+        faults.append(ceilings.check_ceiling(context, issuer, unit, issued, "holding.amount_minor"))
+    return faults
 
 
 CONTRIBUTE: Final = Rule(

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ayni.v1 import genesis_pb2
 from ledger import books, fields, limits, records, refusals
+from ledger.books import CreditBook
 from ledger.refusals import Refusal
 from ledger.rule import Context, Party, Rule, account_parties, open_account, signed_by
 from ledger.rules import ceilings
@@ -110,15 +111,17 @@ def _execute(context: Context, author: str, payload: Any) -> Refusal | None:
     ):
         return refusal
     book = ClassBook(context, policy, "record_service.class_id")
+    credit = CreditBook(context)
     room = ceilings.room(context, author, policy.unit)
     for index, line in enumerate(payload.lines):
-        if refusal := _record_line(context, author, book, line, index, room):
+        if refusal := _record_line(context, author, book, credit, line, index, room):
             return within(refusal, f"record_service.lines[{index}]")
+    credit.write()
     return book.write()
 
 
 def _record_line(
-    context: Context, host: str, book: ClassBook, line: Any, index: int, room: int
+    context: Context, host: str, book: ClassBook, credit: CreditBook, line: Any, index: int, room: int
 ) -> Refusal | None:
     """One line. `room`: ceiling less outstanding less arrears of the host, before the transaction."""
     amount, value_date = line.amount_minor, line.value_date
@@ -128,15 +131,8 @@ def _record_line(
             return refusal
     elif paid == "fee" and not line.fee.in_cash:  # H4
         fee = line.fee
-        if refusal := books.pay(
-            context,
-            line.recipient,
-            host,
-            fee.unit,
-            fee.amount_minor,
-            index,
-            "fee.amount_minor",
-            value_date=value_date,
+        if refusal := credit.pay(
+            line.recipient, host, fee.unit, fee.amount_minor, index, "fee.amount_minor", value_date
         ):
             return refusal
     issuer_only = amount > room - book.outstanding_change(host)  # H2
