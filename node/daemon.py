@@ -52,17 +52,17 @@ class Node:
         self._config = prepared.parts.config
         self._prepared = prepared
         now_ms = int(asyncio.get_running_loop().time() * 1000)
-        self._loop = Loop(self.parts, make_machine(prepared, now_ms), self.parts.log)
+        self.loop = Loop(self.parts, make_machine(prepared, now_ms), self.parts.log)
         self._network = PeerNetwork(
             self._config,
             self.parts.founding.membership,
             self.parts.member,
             prepared.consensus_key,
-            self._loop,
+            self.loop,
             self.parts.log,
         )
-        self._loop.network = self._network
-        self.status = NodeStatus(self.parts, self._loop.consensus)
+        self.loop.network = self._network
+        self.status = NodeStatus(self.parts, self.loop.consensus)
         self._health = health.aio.HealthServicer()
         self._servers: list[grpc.aio.Server] = []
         self._ledger: ledger.LedgerService | None = None
@@ -70,6 +70,7 @@ class Node:
         self._stop = asyncio.Event()
         self._closer = self._make_closer()
         self.client_address = ""
+        self.ready = asyncio.Event()
 
     def stop(self) -> None:
         """Asks the node to stop in good order."""
@@ -82,7 +83,7 @@ class Node:
         try:
             await self._start()
             tasks = [
-                asyncio.create_task(self._loop.run(), name="loop"),
+                asyncio.create_task(self.loop.run(), name="loop"),
                 asyncio.create_task(self._upkeep(), name="upkeep"),
                 asyncio.create_task(_wait(self._stop), name="stop"),
             ]
@@ -102,7 +103,7 @@ class Node:
             tables=self.parts.tables,
             outcomes=self.parts.outcomes,
             receipts=self.parts.receipts,
-            forward=self._loop.forward,
+            forward=self.loop.forward,
             refuse_now=self._refuse_now,
             clock_ms=self.parts.clock_ms,
         )
@@ -150,6 +151,7 @@ class Node:
         self.parts.log.info("ready", height=height, clients=self.client_address)
         line = f"ayni node ready: {self.parts.federation}, height {height}, clients on {self.client_address}"
         print(line, flush=True)
+        self.ready.set()
 
     # --- while it runs ------------------------------------------------------------------------------
 
@@ -159,7 +161,7 @@ class Node:
             await asyncio.sleep(UPKEEP_SECONDS)
             now_ms = self.parts.clock_ms()
             if again := self.parts.mempool.due_again(now_ms):
-                self._loop.send_transactions(again)
+                self.loop.send_transactions(again)
             self._close_period(now_ms)
             self.parts.measure_pool()
             await self._set_health()
@@ -176,7 +178,7 @@ class Node:
             return
         self.parts.mempool.add(tx, now_ms, is_local=True)
         self.parts.log.info("closing_period", period=tx.payload.period, tx_id=tx.tx_id.hex())
-        self._loop.forward([raw])
+        self.loop.forward([raw])
 
     def _refuse_now(self, tx_id: bytes) -> Refusal | None:
         refusal = self._prepared.application.refusal_of(tx_id)
@@ -196,7 +198,7 @@ class Node:
         """Turns clients away, ends the step it is in, closes connections and the database."""
         self.status.stopping = True
         await self._set_health()
-        self._loop.stop()
+        self.loop.stop()
         if self._ledger is not None:
             self._ledger.close_streams()
         for task in tasks:

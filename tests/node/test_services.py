@@ -1,0 +1,413 @@
+"""What a node answers: outcomes, reads, errors with words and details; on a network of one member."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import pytest_asyncio
+from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from ayni.v1 import admin_service_pb2, admin_service_pb2_grpc, block_pb2
+from ayni.v1 import ledger_service_pb2 as pb
+from config import MempoolSection, NodeConfig
+from ledger.chain import FinalBlock
+from ledger.refusals import code_name
+from node.daemon import Node
+from node.services.ledger import LedgerService
+from node.services.status import Consensus, NodeStatus
+from proofs.domains import genesis_hash
+from proofs.merkle import verify_consistency
+from proofs.receipts import verify_receipt, verify_state_proof
+from tests.node.acts import COOP, OTHER, open_accounts, transfer
+from tests.node.founders import write_network
+from tests.node.running import credentials, running_node, stub_of
+
+FINAL, REFUSED = pb.OUTCOME_KIND_FINAL, pb.OUTCOME_KIND_REFUSED
+EXPIRED, UNKNOWN = pb.OUTCOME_KIND_EXPIRED, pb.OUTCOME_KIND_UNKNOWN
+
+
+class Alone:
+    """A node that is a network by itself, with two accounts."""
+
+    def __init__(self, config: NodeConfig, node: Node, stub: Any) -> None:
+        self.config, self.node, self.stub = config, node, stub
+        self.hash = node.parts.founding.hash
+
+    async def submit(self, *raws: bytes, wait_ms: int = 10_000, receipts: bool = False) -> list[pb.Outcome]:
+        request = pb.SubmitRequest(
+            genesis_hash=self.hash, transactions=raws, wait_ms=wait_ms, want_receipts=receipts
+        )
+        return list((await self.stub.Submit(request)).outcomes)
+
+    def id(self, raw: bytes) -> bytes:
+        found = self.node.parts.mempool.parse(raw)
+        return found.tx_id  # type: ignore[union-attr]
+
+
+@pytest_asyncio.fixture
+async def alone(tmp_path: Path) -> AsyncIterator[Alone]:
+    (config,) = write_network(tmp_path, ("emilia",))
+    async with running_node(config) as node, stub_of(config) as stub:
+        network = Alone(config, node, stub)
+        (opened,) = await network.submit(open_accounts(network.hash))
+        assert opened.kind == FINAL
+        yield network
+
+
+async def refusal(alone: Alone, raw: bytes) -> tuple[str, str, str]:
+    """Code, field and message."""
+    (outcome,) = await alone.submit(raw)
+    assert outcome.kind == REFUSED
+    return code_name(outcome.refusal.code), outcome.refusal.field, outcome.refusal.message
+
+
+async def error(call: Any) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call
+    return raised.value
+
+
+# --- outcomes -----------------------------------------------------------------------------------------
+
+
+async def test_a_payment_is_final_with_a_receipt_that_verifies(alone: Alone) -> None:
+    raw = transfer(alone.hash, 5)
+    (outcome,) = await alone.submit(raw, receipts=True)
+    assert (outcome.kind, outcome.log_index) == (FINAL, 1)
+    verified = verify_receipt(outcome.receipt, alone.hash)
+    assert (alone.id(raw), 1) == (verified.tx_id, verified.log_index)
+    assert outcome.receipt == await alone.stub.GetReceipt(pb.GetReceiptRequest(tx_id=outcome.tx_id))
+
+
+async def test_the_bytes_of_a_final_transaction_sent_again_yield_its_receipt(alone: Alone) -> None:
+    raw = transfer(alone.hash, 5)
+    first = await alone.submit(raw, receipts=True)
+    assert first == await alone.submit(raw, receipts=True)
+    assert (await alone.stub.GetStatus(pb.GetStatusRequest())).log_size == 2
+
+
+async def test_a_batch_may_build_on_itself(alone: Alone) -> None:
+    opened = open_accounts(alone.hash, ["emilia/new"])
+    paid = transfer(alone.hash, 5, payee="emilia/new")
+    outcomes = await alone.submit(opened, paid, paid)
+    assert [outcome.kind for outcome in outcomes] == [FINAL] * 3
+    assert outcomes[1] == outcomes[2]
+
+
+async def test_what_the_rules_refuse_is_refused_with_the_figures(alone: Alone) -> None:
+    code, field, message = await refusal(alone, transfer(alone.hash, 1_000_001))
+    assert (code, field) == ("LIMIT_EXCEEDED", "transfer.legs[0].amount_minor")
+    assert "cannot pay 1000001: balance 0, credit limit 1000000" in message
+    assert len(alone.node.parts.mempool) == 0
+
+
+async def test_one_refused_transaction_does_not_hold_up_the_others(alone: Alone) -> None:
+    outcomes = await alone.submit(
+        transfer(alone.hash, 1_000_001), transfer(alone.hash, 1), transfer(alone.hash, 1, payee="emilia/x")
+    )
+    assert [outcome.kind for outcome in outcomes] == [REFUSED, FINAL, REFUSED]
+
+
+async def test_bytes_that_are_no_transaction_are_refused(alone: Alone) -> None:
+    (outcome,) = await alone.submit(b"\xff\xff")
+    assert (outcome.kind, outcome.tx_id) == (REFUSED, b"")
+    raw = bytearray(transfer(alone.hash))
+    raw[-1] ^= 1
+    assert (await refusal(alone, bytes(raw)))[0] == "SIGNATURE_INVALID"
+    code, _, message = await refusal(alone, b"\x0a" + b"\x00" * ((1 << 20) + 1))
+    assert code == "TOO_LARGE" and "split it" in message
+
+
+async def test_a_transaction_of_another_network_is_refused(alone: Alone) -> None:
+    assert (await refusal(alone, transfer(b"\x01" * 32)))[0] == "SIGNATURE_INVALID"
+
+
+async def test_what_is_past_its_expiry_has_expired(alone: Alone) -> None:
+    (outcome,) = await alone.submit(transfer(alone.hash, expires_in_ms=-60_000))
+    assert outcome.kind == EXPIRED
+
+
+async def test_an_expiry_too_far_ahead_is_refused(alone: Alone) -> None:
+    week_ms = 7 * 24 * 3600 * 1000
+    assert (await refusal(alone, transfer(alone.hash, expires_in_ms=week_ms + 60_000)))[
+        0
+    ] == "EXPIRES_TOO_FAR"
+
+
+async def test_an_outcome_is_found_by_id(alone: Alone) -> None:
+    raw, refused = transfer(alone.hash), transfer(alone.hash, 1_000_001)
+    (submitted,) = await alone.submit(raw)
+    await alone.submit(refused)
+
+    async def kind(tx_id: bytes) -> int:
+        outcome = await alone.stub.GetOutcome(pb.GetOutcomeRequest(tx_id=tx_id))
+        return int(outcome.kind)
+
+    assert await kind(submitted.tx_id) == FINAL
+    assert await kind(alone.id(refused)) == REFUSED
+    assert await kind(b"\x09" * 32) == UNKNOWN
+
+
+async def test_who_waits_for_an_id_hears_of_it(alone: Alone) -> None:
+    raw = transfer(alone.hash)
+    request = pb.GetOutcomeRequest(tx_id=alone.id(raw), wait_ms=10_000)
+    waiting = asyncio.ensure_future(alone.stub.GetOutcome(request))
+    await alone.submit(raw)
+    assert (await waiting).kind == FINAL
+
+
+async def test_a_stream_answers_every_transaction_and_ends(alone: Alone) -> None:
+    batches = [[transfer(alone.hash, 1) for _ in range(150)] for _ in range(3)]
+    batches[1].append(transfer(alone.hash, 1_000_001))
+
+    async def requests() -> AsyncIterator[pb.SubmitRequest]:
+        for batch in batches:
+            yield pb.SubmitRequest(
+                genesis_hash=alone.hash, transactions=batch, wait_ms=10_000, want_receipts=True
+            )
+
+    outcomes: dict[bytes, pb.Outcome] = {}
+    async for response in alone.stub.SubmitStream(requests()):
+        outcomes.update({outcome.tx_id: outcome for outcome in response.outcomes})
+    kinds = [outcome.kind for outcome in outcomes.values()]
+    assert (kinds.count(FINAL), kinds.count(REFUSED)) == (450, 1)
+    final = next(outcome for outcome in outcomes.values() if outcome.kind == FINAL)
+    assert final.tx_id == verify_receipt(final.receipt, alone.hash).tx_id
+    assert len(alone.node.parts.outcomes) == 0
+
+
+async def test_a_stream_of_another_network_is_refused(alone: Alone) -> None:
+    async def requests() -> AsyncIterator[pb.SubmitRequest]:
+        yield pb.SubmitRequest(genesis_hash=b"\x01" * 32)
+
+    call = alone.stub.SubmitStream(requests())
+    assert grpc.StatusCode.FAILED_PRECONDITION is (await error(call.read())).code()
+
+
+# --- errors -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "request_", "code", "words"),
+    [
+        (
+            "Submit",
+            pb.SubmitRequest(),
+            "FAILED_PRECONDITION",
+            "the request to (none); choose the right network",
+        ),
+        ("GetOutcome", pb.GetOutcomeRequest(tx_id=b"x"), "INVALID_ARGUMENT", "tx_id: has 1 bytes"),
+        (
+            "GetOutcome",
+            pb.GetOutcomeRequest(tx_id=b"x" * 32, wait_ms=60_001),
+            "INVALID_ARGUMENT",
+            "wait_ms: is",
+        ),
+        ("GetTransaction", pb.GetTransactionRequest(tx_id=b"x" * 32), "NOT_FOUND", "the log does not hold"),
+        ("GetReceipt", pb.GetReceiptRequest(tx_id=b"x" * 32), "NOT_FOUND", "the log does not hold"),
+        (
+            "GetBlock",
+            pb.GetBlockRequest(height=99),
+            "NOT_FOUND",
+            "there is no final block 99; there are 1 to 1",
+        ),
+        ("GetAccount", pb.GetAccountRequest(account="a/b"), "NOT_FOUND", "there is no account a/b"),
+        ("ListClasses", pb.ListClassesRequest(class_id="a@b"), "NOT_FOUND", "there is no class a@b"),
+        ("ListDues", pb.ListDuesRequest(unit="XYZ"), "NOT_FOUND", "this network has no unit XYZ"),
+        ("GetDecision", pb.GetDecisionRequest(tx_id=b"x" * 32), "NOT_FOUND", "there is no final decision"),
+        ("GetStateProof", pb.GetStateProofRequest(), "INVALID_ARGUMENT", "key: has 0 bytes"),
+        ("ListSettlements", pb.ListSettlementsRequest(limit=121), "INVALID_ARGUMENT", "ask for at most 120"),
+        (
+            "GetConsistencyProof",
+            pb.GetConsistencyProofRequest(old_size=2, new_size=1),
+            "INVALID_ARGUMENT",
+            "up to the log's size 1",
+        ),
+    ],
+)
+async def test_a_wrong_request_gets_a_status_and_words(
+    alone: Alone, method: str, request_: Any, code: str, words: str
+) -> None:
+    failed = await error(getattr(alone.stub, method)(request_))
+    assert code == failed.code().name
+    assert words in (failed.details() or "")
+
+
+async def test_too_many_transactions_in_a_request_are_refused(alone: Alone) -> None:
+    request = pb.SubmitRequest(genesis_hash=alone.hash, transactions=[b"x"] * 1_001)
+    failed = await error(alone.stub.Submit(request))
+    assert grpc.StatusCode.INVALID_ARGUMENT is failed.code()
+    assert "1001 of them; at most 1000 in one request: split it" in (failed.details() or "")
+
+
+async def test_a_node_that_is_catching_up_says_so(alone: Alone) -> None:
+    behind = NodeStatus(alone.node.parts, lambda: Consensus(1, True, False, {}))
+    service = LedgerService(alone.node.parts, behind, None)  # type: ignore[arg-type]
+    with pytest.raises(Exception, match=r"this node is catching up \(at height 1\); ask another") as raised:
+        service._check_submit(pb.SubmitRequest(genesis_hash=alone.hash))
+    assert type(raised.value).__name__ == "Unavailable"
+
+
+# --- no quorum, and a full mempool --------------------------------------------------------------------
+
+
+async def test_without_a_quorum_the_outcome_is_unknown_within_the_wait(tmp_path: Path) -> None:
+    config = write_network(tmp_path)[0]
+    async with running_node(config) as node, stub_of(config) as stub:
+        lonely = Alone(config, node, stub)
+        began = asyncio.get_running_loop().time()
+        (outcome,) = await lonely.submit(open_accounts(lonely.hash), wait_ms=300)
+        assert 0.3 <= asyncio.get_running_loop().time() - began < 3
+        assert outcome.kind == UNKNOWN and outcome.retry_after_ms > 0
+
+
+async def test_a_full_mempool_says_when_to_come_again(tmp_path: Path) -> None:
+    config = replace(write_network(tmp_path)[0], mempool=MempoolSection(transactions_max=2))
+    async with running_node(config) as node, stub_of(config) as stub:
+        lonely = Alone(config, node, stub)
+        opened = [open_accounts(lonely.hash, [f"emilia/c{number}"]) for number in range(4)]
+        first = await lonely.submit(*opened[:3], wait_ms=1)
+        assert [outcome.kind for outcome in first] == [UNKNOWN] * 3
+        assert len(node.parts.mempool) == 2
+        failed = await error(lonely.submit(opened[3], wait_ms=1))
+        assert grpc.StatusCode.RESOURCE_EXHAUSTED is failed.code()
+        assert "the mempool is full; send the same bytes again" in (failed.details() or "")
+        metadata: Iterable[tuple[str, Any]] = failed.trailing_metadata()
+        status = status_pb2.Status.FromString(dict(metadata)["grpc-status-details-bin"])
+        info = error_details_pb2.RetryInfo()
+        assert status.details[0].Unpack(info)
+        assert info.retry_delay.nanos == 500_000_000
+
+
+async def test_one_organisation_does_not_fill_the_mempool_for_all(tmp_path: Path) -> None:
+    config = replace(write_network(tmp_path)[0], mempool=MempoolSection(per_organisation_max=1))
+    async with running_node(config) as node, stub_of(config) as stub:
+        lonely = Alone(config, node, stub)
+        opened = [open_accounts(lonely.hash, [f"emilia/c{number}"]) for number in range(2)]
+        other = open_accounts(lonely.hash, ["japan/c"], federation="japan")
+        await lonely.submit(opened[0], wait_ms=1)
+        failed = await error(lonely.submit(opened[1], wait_ms=1))
+        assert "too many transactions of this organisation are waiting" in (failed.details() or "")
+        assert (await lonely.submit(other, wait_ms=1))[0].kind == UNKNOWN
+
+
+# --- reads over the wire ------------------------------------------------------------------------------
+
+
+async def test_blocks_proofs_and_exports_are_served(alone: Alone) -> None:
+    for amount in (1, 2, 3):
+        await alone.submit(transfer(alone.hash, amount))
+    blocks = [block async for block in alone.stub.Export(pb.ExportRequest())]
+    assert [block_pb2.Header.FromString(block.header).height for block in blocks] == [1, 2, 3, 4]
+    assert blocks[2] == await alone.stub.GetBlock(pb.GetBlockRequest(height=3))
+    headers = [block_pb2.Header.FromString(block.header) for block in blocks]
+    proof = await alone.stub.GetConsistencyProof(pb.GetConsistencyProofRequest(old_size=2))
+    verify_consistency(2, proof.new_size, headers[1].log_root, headers[3].log_root, proof.path)
+    key = b"b|emilia/coop|EUC"
+    proven = verify_state_proof(await alone.stub.GetStateProof(pb.GetStateProofRequest(key=key)), alone.hash)
+    assert headers[3].state_root == proven.state_root
+    rest = [block async for block in alone.stub.Export(pb.ExportRequest(from_height=4))]
+    assert blocks[3:] == rest
+
+
+async def test_a_statement_and_an_account_are_served(alone: Alone) -> None:
+    await alone.submit(transfer(alone.hash, 7, reference="bread"))
+    statement = await alone.stub.GetStatement(pb.GetStatementRequest(account=OTHER))
+    assert [(line.amount_minor, line.reference, line.counterparty) for line in statement.lines] == [
+        (7, "bread", COOP)
+    ]
+    account = await alone.stub.GetAccount(pb.GetAccountRequest(account=COOP))
+    assert (account.at.height, account.balances[0].record.balance) == (2, -7)
+
+
+async def test_the_network_and_the_node_are_described(alone: Alone) -> None:
+    network = await alone.stub.GetNetwork(pb.GetNetworkRequest())
+    assert alone.hash == network.genesis_hash == genesis_hash(network.genesis.body)
+    status = await alone.stub.GetStatus(pb.GetStatusRequest())
+    assert (status.federation, status.member, status.at.height, status.catching_up) == ("emilia", 0, 1, False)
+
+
+# --- the sysadmin's side ------------------------------------------------------------------------------
+
+
+async def test_health_reflection_and_metrics_are_served(alone: Alone) -> None:
+    pinned, options = credentials(alone.config)
+    async with grpc.aio.secure_channel(alone.config.listen.client, pinned, options) as channel:
+        health = health_pb2_grpc.HealthStub(channel)
+        answer = await health.Check(health_pb2.HealthCheckRequest(service="ayni.v1.LedgerService"))
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        reflection: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+        request = reflection_pb2.ServerReflectionRequest(list_services="")
+        async for listed in reflection.ServerReflectionInfo(iter([request])):
+            names = [service.name for service in listed.list_services_response.service]
+            assert "ayni.v1.LedgerService" in names
+
+    def page(path: str) -> str:
+        with urllib.request.urlopen(f"http://{alone.config.listen.metrics}{path}", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    metrics = await asyncio.to_thread(page, "/metrics")
+    for name in (
+        "consensus_height 1.0",
+        "consensus_view ",
+        "consensus_views_nullified_total 0.0",
+        "consensus_evidence_total 0.0",
+        "mempool_transactions 0.0",
+        "commit_latency_seconds_bucket",
+        "ledger_transactions_total 1.0",
+        'rpc_calls_total{code="OK",method="Submit"} 1.0',
+    ):
+        assert name in metrics
+    assert await asyncio.to_thread(page, "/healthz") == "serving\n"
+
+
+async def test_the_sysadmin_sees_what_is_wrong_and_can_stop_the_node(alone: Alone) -> None:
+    alone.node.parts.warn("invariant", "look at this")
+    async with grpc.aio.insecure_channel(alone.config.listen.admin) as channel:
+        admin: Any = admin_service_pb2_grpc.AdminServiceStub(channel)
+        status = await admin.GetNodeStatus(admin_service_pb2.GetNodeStatusRequest())
+        assert list(status.warnings) == ["invariant: look at this"]
+        assert status.database_bytes > 0 and status.memory_bytes > 0
+        assert str(alone.config.node.data_dir) == status.data_dir
+        await admin.Stop(admin_service_pb2.StopRequest())
+        failed = await error(alone.submit(transfer(alone.hash)))
+        assert grpc.StatusCode.UNAVAILABLE is failed.code()
+
+
+async def test_a_node_closes_a_period_that_is_due(tmp_path: Path) -> None:
+    (config,) = write_network(tmp_path, ("emilia",), close_periods=True)
+    closed = asyncio.Event()
+
+    def look(block: FinalBlock) -> None:
+        if any(entry.tx.kind == "close_period" for entry in block.entries):
+            closed.set()
+
+    async with running_node(config) as node, stub_of(config) as stub:
+        node.loop.on_final.append(look)
+        await asyncio.wait_for(closed.wait(), 10)
+        listed = await stub.ListSettlements(pb.ListSettlementsRequest())
+        assert listed.settlements[0].period == 1
+
+
+async def test_a_restarted_node_has_everything_that_was_final(tmp_path: Path) -> None:
+    (config,) = write_network(tmp_path, ("emilia",))
+    async with running_node(config) as node, stub_of(config) as stub:
+        network = Alone(config, node, stub)
+        before = await network.submit(open_accounts(network.hash), transfer(network.hash, 3))
+        root = node.parts.chain.state_root
+    async with running_node(config) as node, stub_of(config) as stub:
+        assert root == node.parts.chain.state_root
+        again = Alone(config, node, stub)
+        for outcome in before:
+            assert outcome == await stub.GetOutcome(pb.GetOutcomeRequest(tx_id=outcome.tx_id))
+        (more,) = await again.submit(transfer(again.hash, 4))
+        assert more.kind == FINAL
