@@ -86,6 +86,7 @@ class Node:
     machine: Machine | None = None
     incarnation: int = 0
     timer: int = 0
+    paused_until_ms: int = 0
     alarms: list[Alarm] = field(default_factory=list)
     persists: int = 0
 
@@ -112,7 +113,8 @@ class Simulation:
         self.nodes: list[Node] = []
         for member in (*range(members), *twins):
             self.nodes.append(Node(member, Disk(), FakeLedger(self.wall_clock_ms)))
-        self.groups: list[set[int]] | None = None
+        self.cut: set[tuple[int, int]] = set()
+        """(from, to) node indices between which nothing passes."""
         self.chain: dict[int, bytes] = {}
         self.evidence: list[Evidence] = []
         self.peer_faults: list[PeerFault] = []
@@ -167,10 +169,20 @@ class Simulation:
 
     def partition(self, *groups: set[int]) -> None:
         """Let messages pass only within a group of node indices."""
-        self.groups = list(groups)
+        everybody = range(len(self.nodes))
+        self.cut = {
+            (sender, receiver)
+            for sender in everybody
+            for receiver in everybody
+            if not any(sender in group and receiver in group for group in groups)
+        }
+
+    def pause(self, index: int, duration_ms: int) -> None:
+        """Stop a process for a while without its noticing; what comes in meanwhile waits."""
+        self.nodes[index].paused_until_ms = self.now_ms + duration_ms
 
     def heal(self) -> None:
-        self.groups = None
+        self.cut = set()
         self.faults = Faults()
 
     def submit(self, count: int = 1, only: int | None = None) -> None:
@@ -217,10 +229,15 @@ class Simulation:
         heapq.heappush(self._queue, (time_ms, self._sequence, action))
 
     def _stepper(self, index: int, event: Input) -> Callable[[], None]:
-        incarnation = self.nodes[index].incarnation
+        node = self.nodes[index]
+        incarnation = node.incarnation
 
         def step() -> None:
-            if self.nodes[index].incarnation == incarnation:
+            if node.incarnation != incarnation:
+                return
+            if self.now_ms < node.paused_until_ms:
+                self._at(node.paused_until_ms, step)
+            else:
                 self._step(index, event)
 
         return step
@@ -262,11 +279,12 @@ class Simulation:
                         self._transmit(index, other, effect.message)
             case SetTimer():
                 node.timer += 1
-                timer, incarnation = node.timer, node.incarnation
+                timer = node.timer
+                step = self._stepper(index, Tick())
 
                 def tick() -> None:
-                    if (node.timer, node.incarnation) == (timer, incarnation):
-                        self._step(index, Tick())
+                    if node.timer == timer:
+                        step()
 
                 self._at(max(self.now_ms, effect.deadline_ms), tick)
             case Commit():
@@ -283,7 +301,7 @@ class Simulation:
     def _transmit(self, index: int, other: int, message: PeerFrameMessage) -> None:
         self._observe(index, message)
         sender = self.nodes[index].member
-        if self.groups is not None and not any(index in group and other in group for group in self.groups):
+        if (index, other) in self.cut:
             return
         copies = 1
         if self.chance.random() < self.faults.loss:

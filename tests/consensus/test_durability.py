@@ -171,7 +171,7 @@ def test_the_key_of_another_member_is_refused() -> None:
         Machine(node.membership, 0, KEYS[1], node.ledger, Snapshot(None, {}), node.config, 0)
 
 
-# --- the vote guard -----------------------------------------------------------------------------------------
+# --- the vote guard ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_an_observer_never_votes() -> None:
     assert not node.machine.voting
 
 
-# --- C9: what is kept ---------------------------------------------------------------------------------------
+# --- C9: what is kept -------------------------------------------------------------------------------------
 
 
 def test_C9_a_committed_block_carries_exactly_what_proves_it() -> None:
@@ -228,7 +228,7 @@ def test_C9_a_committed_block_carries_exactly_what_proves_it() -> None:
         verify_certificate(kept, node.membership)  # exactly a quorum, ascending
 
 
-# --- C11: an old disk -----------------------------------------------------------------------------------------
+# --- C11: an old disk -------------------------------------------------------------------------------------
 
 
 def test_C11_before_voting_a_node_asks_its_peers_what_it_voted() -> None:

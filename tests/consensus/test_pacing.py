@@ -24,7 +24,7 @@ def test_the_leader_of_a_view_is_in_fixed_rotation() -> None:
     assert silent_views(4) == 8
 
 
-# --- C10: quiet -----------------------------------------------------------------------------------------------
+# --- C10: quiet -------------------------------------------------------------------------------------------
 
 
 def test_C10_with_nothing_pending_there_are_statuses_only() -> None:
@@ -108,7 +108,7 @@ def test_C10_at_most_eight_unfinal_blocks_carry_transactions() -> None:
     assert proposal.body == b""
 
 
-# --- C12: timeouts and bounds ---------------------------------------------------------------------------------
+# --- C12: timeouts and bounds -----------------------------------------------------------------------------
 
 
 def test_C12_timeouts_are_flat_for_two_failures_then_double_to_ten_seconds() -> None:

@@ -5,6 +5,8 @@ Four members; the leader of view v is member v mod 4; a quorum is three.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from ayni.v1.block_pb2 import Proposal
 from ayni.v1.peer_service_pb2 import BlockRequest, BlockResponse, Certificates, Status, Votes
 from tests.consensus.network import FINALIZE, NOTARIZE, NULLIFY, certificate, vote
@@ -180,7 +182,7 @@ def test_C3_without_work_the_timer_does_not_run() -> None:
     assert node.wait(59_000) == []
 
 
-# --- C4: notarisation ---------------------------------------------------------------------------------------
+# --- C4: notarisation -------------------------------------------------------------------------------------
 
 
 def test_C4_a_quorum_of_notarize_is_stored_and_brings_a_finalize_and_the_next_view() -> None:
@@ -202,7 +204,7 @@ def test_C4_finalize_needs_the_certificate_only_and_the_body_is_fetched_from_its
         "broadcast votes finalize 1",
     ]
     node.wait(50)
-    [(holder, request)] = node.sent(BlockRequest)
+    [(holder, _)] = node.sent(BlockRequest)
     assert holder in (1, 2, 3)
     node.wait(500)
     [(another, again)] = node.sent(BlockRequest)
@@ -239,7 +241,7 @@ def test_C4_it_is_relayed_to_those_who_do_not_show_that_they_hold_it() -> None:
     assert node.wait(30) == ["send 1 certificates notarize 1", "send 3 certificates notarize 1"]
 
 
-# --- C5: nullification --------------------------------------------------------------------------------------
+# --- C5: nullification ------------------------------------------------------------------------------------
 
 
 def test_C5_a_quorum_of_nullify_brings_the_next_view_and_is_relayed() -> None:
@@ -257,7 +259,7 @@ def test_C5_a_nullification_never_leads_back() -> None:
     assert node.machine.view == 8
 
 
-# --- C6: finalisation ---------------------------------------------------------------------------------------
+# --- C6: finalisation -------------------------------------------------------------------------------------
 
 
 def test_C6_a_quorum_of_finalize_commits_the_block_and_its_ancestors() -> None:
@@ -358,7 +360,7 @@ def test_C6_final_blocks_that_are_far_ahead_are_fetched_by_height() -> None:
         chain.append(node.make(view, chain[-1], view))
     certified = [
         node.certified(block, parent if parent.view else None, final=block.view in (6, 12))
-        for parent, block in zip(chain, chain[1:], strict=False)
+        for parent, block in pairwise(chain)
     ]
     node.certificates(node.finalization(chain[12]))
     node.wait(50)
@@ -375,7 +377,7 @@ def test_C6_final_blocks_that_are_far_ahead_are_fetched_by_height() -> None:
     while node.machine.height < 12:
         node.receive(holder, BlockResponse(id=request.id, blocks=blocks))
         node.wait(50)
-        for holder, request in node.sent(BlockRequest):
+        for _, request in node.sent(BlockRequest):
             blocks = [block for block in certified if block.notarization.digest in request.digests]
     assert node.machine.tip == chain[12].digest
 

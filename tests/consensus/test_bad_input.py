@@ -1,0 +1,295 @@
+"""What a peer may not send: each is a `PeerFault` that says what is wrong, and nothing is lost or raised."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+from google.protobuf.message import DecodeError
+
+from ayni.v1.block_pb2 import Certificate, CertifiedBlock, Header, Proposal, Vote
+from ayni.v1.peer_service_pb2 import (
+    BlockRequest,
+    BlockResponse,
+    Certificates,
+    OwnVotesResponse,
+    Status,
+    Votes,
+)
+from consensus.events import Effect, PeerFault, PeerFrameMessage, PeerMessage
+from tests.consensus.network import FINALIZE, NOTARIZE, NULLIFY, certificate, proposal_of, vote
+from tests.consensus.simulation import Simulation
+from tests.consensus.transcript import Made, Played
+
+A = bytes(31) + b"a"
+
+
+def started() -> Played:
+    node = Played(0)
+    node.start()
+    return node
+
+
+def changed(block: Made, **fields: object) -> bytes:
+    header = Header.FromString(block.header)
+    for name, value in fields.items():
+        setattr(header, name, value)
+    return header.SerializeToString(deterministic=True)
+
+
+def unsigned(kind: int, view: int, **fields: object) -> Vote:
+    return Vote(view=view, kind=kind, member=1, signature=bytes(64), **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (lambda: vote(2, NULLIFY, 1), "sent a vote of member 2 as its own"),
+        (lambda: unsigned(NULLIFY, 1), "the signature of member 1 (m1) does not verify"),
+        (lambda: unsigned(NULLIFY, 1, digest=A), "the digest of a nullify vote has 0 bytes, not 32"),
+        (lambda: unsigned(NOTARIZE, 1, digest=b"a"), "the digest of a notarize vote has 32 bytes, not 1"),
+        (lambda: unsigned(NULLIFY, 1, epoch=1), "the vote is of epoch 1; there is only epoch 0"),
+        (lambda: unsigned(0, 1), "no vote is of kind 0"),
+    ],
+)
+def test_a_wrong_vote_is_refused(made: Callable[[], Vote], reason: str) -> None:
+    assert started().receive(1, Votes(votes=[made()])) == [f"fault 1: {reason}"]
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (
+            lambda: certificate([1, 2], NULLIFY, 1),
+            "the nullify certificate of view 1 has 2 signatures; it needs exactly 3, a quorum of 4",
+        ),
+        (
+            lambda: certificate([0, 1, 2, 3], NULLIFY, 1),
+            "the nullify certificate of view 1 has 4 signatures; it needs exactly 3, a quorum of 4",
+        ),
+        (
+            lambda: certificate([2, 1, 3], NULLIFY, 1),
+            "the nullify certificate of view 1 is not ascending by member, each once: [2, 1, 3]",
+        ),
+        (
+            lambda: certificate([1, 2, 2], NOTARIZE, 1, A),
+            "the notarize certificate of view 1 is not ascending by member, each once: [1, 2, 2]",
+        ),
+        (lambda: certificate([1, 2, 4], NULLIFY, 1), "there is no member 4; there are 4"),
+        (lambda: Certificate(view=1), "no certificate is of kind 0"),
+        (lambda: _spoiled(), "the signature of member 3 (m3) does not verify"),
+    ],
+)
+def test_a_wrong_certificate_is_refused(made: Callable[[], Certificate], reason: str) -> None:
+    node = started()
+    assert node.certificates(made()) == [f"fault 1: {reason}"]
+    assert node.machine.view == 1
+
+
+def _spoiled() -> Certificate:
+    spoiled = certificate([1, 2, 3], NOTARIZE, 1, A)
+    spoiled.signatures[2].signature = spoiled.signatures[1].signature
+    return spoiled
+
+
+def test_a_wrong_proposal_is_refused() -> None:
+    node = started()
+    first = node.make(1, None, 1)
+    third = node.make(3, first, 3)
+    cases: list[tuple[int, Proposal, str]] = [
+        (2, node.proposal(first), "proposed in view 1, whose leader is another"),
+        (1, Proposal(header=b"\xff"), "the header is no Header"),
+        (
+            1,
+            Proposal(),
+            "a block has a view and a height from 1 and a parent of 32 bytes, not view 0, height 0 and 0 bytes",
+        ),
+        (1, proposal_of(changed(first, epoch=2)), "the block is of epoch 2; there is only epoch 0"),
+        (1, proposal_of(changed(first, leader=2)), "the leader of view 1 is member 1, not 2"),
+        (
+            1,
+            proposal_of(first.header, b"another body"),
+            "the body is not the one that the header of view 1 names",
+        ),
+        (
+            1,
+            proposal_of(changed(first, parent=A), first.body),
+            "the proposal of view 1 lacks the notarisation of its parent",
+        ),
+        (
+            3,
+            proposal_of(third.header, third.body, node.nullification(1)),
+            "the proposal of view 3 does not notarise its parent",
+        ),
+        (
+            3,
+            proposal_of(third.header, third.body, certificate([1, 2, 3], NOTARIZE, 3, first.digest)),
+            "the proposal of view 3 has its parent in view 3",
+        ),
+        (
+            3,
+            proposal_of(third.header, third.body, node.notarization(first)),
+            "between the parent's view 1 and view 3 there must be one nullification a view, not of views []",
+        ),
+        (
+            3,
+            proposal_of(third.header, third.body, node.notarization(first), [node.notarization(first)]),
+            "the proposal of view 3 has other certificates among its nullifications",
+        ),
+    ]
+    for member, proposal, reason in cases:
+        assert node.receive(member, proposal) == [f"fault {member}: {reason}"]
+    forged = node.proposal(first)
+    forged.signature = bytes(64)
+    assert node.receive(1, forged) == ["fault 1: the signature of member 1 (m1) does not verify"]
+    assert node.receive(1, node.proposal(first))[-1] == "broadcast votes notarize 1"
+
+
+def test_a_proposal_at_the_wrong_height_gets_no_vote() -> None:
+    node = started()
+    first = node.make(1, None, 1)
+    node.receive(1, node.proposal(first))
+    second = node.make(2, first, 2)
+    header = changed(second, height=7)
+    assert node.receive(2, proposal_of(header, second.body, node.notarization(first)))[-1] == (
+        "alarm invalid_proposal: block 7 of view 2 by member 2 is not valid: "
+        "its height is 7 on a parent of height 1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (Votes(votes=[Vote()] * 257), "sent 257 votes in one message; 256 at most"),
+        (
+            Certificates(certificates=[Certificate()] * 257),
+            "sent 257 certificates in one message; 256 at most",
+        ),
+        (Status(own_latest=[Vote()] * 257), "sent 257 votes in one message; 256 at most"),
+        (BlockRequest(id=1, digests=[A] * 17), "sent 17 digests in one message; 16 at most"),
+        (BlockRequest(id=1, from_height=1, count=257), "sent 257 blocks in one message; 256 at most"),
+        (
+            BlockResponse(id=1, blocks=[CertifiedBlock()] * 257),
+            "sent 257 blocks in one message; 256 at most",
+        ),
+        (OwnVotesResponse(id=1, votes=[Vote()] * 257), "sent 257 votes in one message; 256 at most"),
+        (
+            Status(finalization=Certificate(view=3, kind=NULLIFY)),
+            "its status has another certificate for a finalisation",
+        ),
+    ],
+)
+def test_a_message_out_of_bounds_is_refused(message: PeerFrameMessage, reason: str) -> None:
+    assert started().receive(1, message) == [f"fault 1: {reason}"]
+
+
+def _wrong(node: Played, block: Made, **changes: object) -> CertifiedBlock:
+    certified = node.certified(block)
+    for name, value in changes.items():
+        if isinstance(value, bytes):
+            setattr(certified, name, value)
+        elif isinstance(value, list):
+            certified.ClearField(name)  # type: ignore[arg-type]
+            getattr(certified, name).extend(value)
+        else:
+            getattr(certified, name).CopyFrom(value)
+    return certified
+
+
+def test_a_wrong_block_in_an_answer_is_refused_and_another_is_asked() -> None:
+    node = started()
+    block = node.make(1, None, 1)
+    other = node.make(1, None, 2)
+    node.certificates(node.notarization(block))
+    cases = [
+        (
+            _wrong(node, block, notarization=node.notarization(other)),
+            "the block of view 1 came without its notarisation",
+        ),
+        (_wrong(node, block, body=b"x"), "the body is not the one that the header of view 1 names"),
+        (
+            _wrong(node, block, nullifications=[node.nullification(1)]),
+            "the block of view 1 came with a wrong nullification",
+        ),
+        (
+            _wrong(node, block, finalization=node.finalization(other)),
+            "the block of view 1 came with another's finalisation",
+        ),
+    ]
+    for wrong, reason in cases:
+        holder, request = _next_request(node)
+        assert node.receive(holder, BlockResponse(id=request.id, blocks=[wrong]))[0] == (
+            f"fault {holder}: {reason}"
+        )
+    assert node.certificates(node.finalization(block)) == ["commit 1"]  # the fourth brought the block too
+
+
+def _next_request(node: Played) -> tuple[int, BlockRequest]:
+    for _ in range(4):
+        node.wait(500)
+        if node.sent(BlockRequest):
+            return node.sent(BlockRequest)[-1]
+    raise AssertionError("no other member was asked")
+
+
+def test_a_block_without_the_nullifications_since_its_parent_is_dropped_and_fetched_again() -> None:
+    node = started()
+    first = node.make(1, None, 1)
+    third = node.make(3, first, 3)
+    node.finalised(first)
+    node.certificates(node.finalization(third))
+    holder, request = _next_request(node)
+    lacking = _wrong(node, third, nullifications=[])
+    assert node.receive(holder, BlockResponse(id=request.id, blocks=[lacking])) == [
+        f"fault {holder}: the block of view 3 came without the nullifications since its parent"
+    ]
+    holder, request = _next_request(node)
+    whole = node.certified(third, first)
+    assert node.receive(holder, BlockResponse(id=request.id, blocks=[whole])) == ["commit 2"]
+
+
+def test_an_answer_that_was_not_asked_for_is_not_read() -> None:
+    node = started()
+    garbage = CertifiedBlock(header=b"\xff")
+    assert node.receive(1, BlockResponse(id=9, blocks=[garbage])) == []
+
+
+def test_no_mutated_frame_raises() -> None:
+    """Frames of a real run, with bytes changed, into machines in the middle of a round."""
+    chance = random.Random(7)
+    frames: list[PeerFrameMessage] = []
+    simulation = Simulation(7, 4)
+    record = simulation._transmit
+
+    def transmit(index: int, other: int, message: PeerFrameMessage) -> None:
+        frames.append(message)
+        record(index, other, message)
+
+    simulation._transmit = transmit  # type: ignore[method-assign]
+    simulation.start_all()
+    for _ in range(5):
+        simulation.submit(2)
+        simulation.run(simulation.now_ms + 20)
+    faults = 0
+    for _ in range(3_000):
+        message = chance.choice(frames)
+        data = bytearray(message.SerializeToString())
+        for _ in range(chance.randrange(1, 4)):
+            if data:
+                data[chance.randrange(len(data))] = chance.randrange(256)
+        try:
+            mutated = type(message).FromString(bytes(data))
+        except DecodeError:
+            continue
+        effects: list[Effect] = simulation.nodes[0].machine.step(  # type: ignore[union-attr]
+            PeerMessage(chance.randrange(1, 4), mutated), simulation.now_ms
+        )
+        faults += sum(isinstance(effect, PeerFault) for effect in effects)
+    assert faults > 100
+
+
+def test_finalize_votes_of_unknown_blocks_change_nothing_below_a_quorum() -> None:
+    node = started()
+    assert node.votes(FINALIZE, 5, A, of=[1, 2]) == []
+    assert node.machine.view == 1
