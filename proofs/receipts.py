@@ -7,6 +7,7 @@ is as good as the quorum that signed it. Vectors: tests/vectors/receipts.json.
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ayni.v1.block_pb2 import VOTE_KIND_FINALIZE, Certificate, Header, LogEntry
 from ayni.v1.genesis_pb2 import SignedGenesis
@@ -20,6 +21,10 @@ from proofs.membership import Membership, MembershipInvalid, membership_of
 from proofs.merkle import ProofInvalid, leaf_hash, verify_inclusion
 from proofs.parsing import NotParsed, parse
 from proofs.signing import SignatureInvalid, verify
+
+GENESES_REMEMBERED_MAX = 8
+CERTIFICATES_REMEMBERED_MAX = 64
+"""What was verified is remembered by its bytes: so many of each. What failed is not."""
 
 
 class ReceiptInvalid(ValueError):
@@ -125,7 +130,7 @@ def _bucket_entries(proof: StateProof, own: bytes, bucket: int, bits: int) -> li
 
 def _membership(genesis: SignedGenesis, genesis_hash: bytes) -> Membership:
     try:
-        membership = membership_of(genesis)
+        membership = _founded(genesis.SerializeToString(deterministic=True))
     except MembershipInvalid as error:
         raise ReceiptInvalid(f"genesis: {error}") from None
     if membership.genesis_hash != genesis_hash:
@@ -135,10 +140,22 @@ def _membership(genesis: SignedGenesis, genesis_hash: bytes) -> Membership:
     return membership
 
 
+@lru_cache(GENESES_REMEMBERED_MAX)
+def _founded(genesis_bytes: bytes) -> Membership:
+    """The membership of a genesis; receipts of one network carry the same. Raises `MembershipInvalid`."""
+    return membership_of(SignedGenesis.FromString(genesis_bytes))
+
+
+@lru_cache(CERTIFICATES_REMEMBERED_MAX)
+def _certified(certificate_bytes: bytes, membership: Membership) -> None:
+    """Check a certificate; receipts of one block carry the same one. Raises `CertificateInvalid`."""
+    verify_certificate(Certificate.FromString(certificate_bytes), membership)
+
+
 def _final_header(header_bytes: bytes, finalization: Certificate, membership: Membership) -> Header:
     try:
         header = parse(Header, header_bytes, "header")
-        verify_certificate(finalization, membership)
+        _certified(finalization.SerializeToString(deterministic=True), membership)
     except NotParsed as error:
         raise ReceiptInvalid(str(error)) from None
     except CertificateInvalid as error:
