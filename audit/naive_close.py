@@ -30,15 +30,16 @@ def close_period(books: NaiveBooks, result: result_pb2.Result) -> None:
 def _expire(books: NaiveBooks) -> dict[str, int]:
     """S2: what is past its last day goes to the pool. Returns unit → value."""
     expired: dict[str, int] = {}
+    today = books.today
+    units = {class_id: policy.unit for class_id, policy in books.classes.items() if policy.expires_after_days}
     for (holder, class_id), lots in list(books.held.items()):
-        if holder == POOL:
+        if holder == POOL or class_id not in units:
             continue
-        unit = books.class_of(class_id).unit
-        for lot, amount in list(lots.items()):
-            if 0 < lot.expires_on < books.today:
-                books.remove_lot(holder, class_id, lot, amount)
-                books.add_lot(POOL, class_id, lot, amount)
-                expired[unit] = expired.get(unit, 0) + amount
+        for lot in [lot for lot in lots if 0 < lot.expires_on < today]:
+            unit, amount = units[class_id], lots[lot]
+            books.remove_lot(holder, class_id, lot, amount)
+            books.add_lot(POOL, class_id, lot, amount)
+            expired[unit] = expired.get(unit, 0) + amount
     return expired
 
 
