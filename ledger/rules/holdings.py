@@ -10,42 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ledger import books, limits, records, refusals
-from ledger.records import HoldingRecord, IssuanceRecord, Lot, OrganisationUnitRecord
+from ledger import limits, records, refusals
+from ledger.records import ClassRecord, HoldingRecord, Lot, PoolUnitRecord
 from ledger.refusals import Refusal
-from ledger.rule import ENTITLEMENTS, Context, Posting
+from ledger.rule import DUES, ENTITLEMENTS, Context, Posting
 from ledger.rules.classes import ClassPolicy
 from ledger.rules.expiry import index_expiry
+from ledger.rules.figures import Figures
 from ledger.rules.lots import held_value, insert_lot, is_expired, order_of_use
-
-
-class _Issuer:
-    """An issuer's figures in the class, as changed so far by this transaction."""
-
-    __slots__ = ("before", "cancelled", "contributed", "issued", "redeemed")
-
-    def __init__(self, before: IssuanceRecord) -> None:
-        self.before = before
-        self.contributed = 0
-        """Of what it issued, less what was cancelled, that which counts into the period."""
-        self.issued = 0
-        self.redeemed = 0
-        self.cancelled = 0
-
-    def change(self) -> int:
-        """By how much its outstanding changed."""
-        return self.issued - self.redeemed - self.cancelled
-
-    def after(self) -> IssuanceRecord:
-        """E7 holds of what comes out if it held before."""
-        issued, redeemed, bought_back, cancelled, outstanding = self.before
-        return IssuanceRecord(
-            issued + self.issued,
-            redeemed + self.redeemed,
-            bought_back,
-            cancelled + self.cancelled,
-            outstanding + self.change(),
-        )
 
 
 class ClassBook:
@@ -59,9 +31,7 @@ class ClassBook:
         self._lots: dict[str, list[Lot]] = {}
         self._held: dict[str, int] = {}
         self._changed: set[str] = set()
-        self._issuers: dict[str, _Issuer] = {}
-        self._served: dict[str, int] = {}
-        self._owing: set[str] = set()
+        self._figures: dict[str, Figures] = {}
         self._dues_made = 0
 
     # --- what rules do -----------------------------------------------------------------------------------
@@ -86,7 +56,7 @@ class ClassBook:
         lot = Lot(issuer, amount, self._context.log_index, line, value_date, expires_on, issuer_only)
         if refusal := self._add(holder, lot, field):
             return refusal
-        figures = self._issuer(issuer)
+        figures = self._of(issuer)
         figures.issued += amount
         if not brought_over:
             figures.contributed += amount
@@ -113,11 +83,11 @@ class ClassBook:
             by_issuer[lot.issuer] = by_issuer.get(lot.issuer, 0) + lot.amount
         self._post(holder, -amount, provider, line, value_date, reference)
         for issuer, value in by_issuer.items():  # in the order of the lots
-            self._issuer(issuer).redeemed += value
+            self._of(issuer).redeemed += value
             self._post(issuer, value, provider, line, value_date, reference)
             if issuer != provider:
                 self._owe(issuer, provider, value, line)
-        self._served[provider] = self._served.get(provider, 0) + amount
+        self._of(provider).served += amount
         self._report(taken, line)
         return None
 
@@ -170,7 +140,7 @@ class ClassBook:
         lot = lots[index]
         rest = [lot._replace(amount=lot.amount - amount)] if lot.amount > amount else []
         self._set(holder, [*lots[:index], *rest, *lots[index + 1 :]], -amount)
-        figures = self._issuer(issuer)
+        figures = self._of(issuer)
         figures.cancelled += amount
         figures.contributed -= amount
         self._post(holder, -amount, issuer, line, 0, "")
@@ -186,12 +156,12 @@ class ClassBook:
             if refusal := self._add(holder, lot, field, capped=False):
                 return refusal
             issuer, value = lot.issuer, lot.amount
-            self._issuer(issuer).redeemed -= value
+            self._of(issuer).redeemed -= value
             self._post(issuer, -value, provider, line, 0, "")
             self._post(holder, value, provider, line, 0, "")
             if issuer != provider:
                 self._owe(provider, issuer, value, line)
-            self._served[provider] = self._served.get(provider, 0) - value
+            self._of(provider).served -= value
         return None
 
     # --- what rules ask ----------------------------------------------------------------------------------
@@ -204,12 +174,11 @@ class ClassBook:
             held = self._held[account]
         if ":" in account or account == limits.POOL:
             return held
-        issuer = self._issuer(account)
-        return held - issuer.before.outstanding - issuer.change()
+        return held - self._of(account).outstanding()
 
     def outstanding_change(self, issuer: str) -> int:
         """By how much this transaction has changed what `issuer` has outstanding in the class."""
-        return self._issuer(issuer).change()
+        return self._of(issuer).outstanding_change()
 
     # --- lots --------------------------------------------------------------------------------------------
 
@@ -309,11 +278,12 @@ class ClassBook:
 
     # --- figures and postings ----------------------------------------------------------------------------
 
-    def _issuer(self, issuer: str) -> _Issuer:
-        found = self._issuers.get(issuer)
+    def _of(self, organisation: str) -> Figures:
+        found = self._figures.get(organisation)
         if found is None:
-            before = self._context.state.issuance(self.policy.class_id, issuer)
-            found = self._issuers[issuer] = _Issuer(before)
+            found = self._figures[organisation] = Figures(
+                self._context.state, self.policy.class_id, self.policy.unit, organisation
+            )
         return found
 
     def _post(
@@ -334,9 +304,16 @@ class ClassBook:
         )
 
     def _owe(self, debtor: str, creditor: str, value: int, line: int) -> None:
-        books.owe(self._context, debtor, creditor, self.policy.unit, value, line)
-        self._owing.update((debtor, creditor))
+        """Dues: debtor −value, pool +value; pool −value, creditor +value. The pool's side nets to nothing."""
         self._dues_made += value
+        for organisation, change, other in ((debtor, -value, creditor), (creditor, value, debtor)):
+            figures = self._of(organisation)
+            figures.dues += change
+            self._context.postings.append(
+                Posting(
+                    DUES, organisation, self.policy.unit, change, figures.dues_total(), other, line, 0, ""
+                )
+            )
 
     def _report(self, lots: Iterable[Lot], line: int) -> None:
         add = self._context.result.lots_used.add
@@ -356,7 +333,7 @@ class ClassBook:
 
     def write(self) -> Refusal | None:
         """Puts every touched record back. OVERFLOW and LOTS_TOO_MANY can only be known here."""
-        return self._write_holdings() or self._write_issuers() or self._check_dues()
+        return self._write_holdings() or self._write_figures()
 
     def _write_holdings(self) -> Refusal | None:
         state, class_id = self._context.state, self.policy.class_id
@@ -366,7 +343,7 @@ class ClassBook:
             before = state.get(HoldingRecord, key).lots
             lots = self._lots[holder]
             if self._held[holder] > limits.TOTAL_MAX:
-                return self._overflow(f"what {holder} holds of class {class_id}")
+                return self._overflow(f"what {holder} holds")
             state.put(key, HoldingRecord(tuple(lots)))
             if holder == limits.POOL:
                 continue
@@ -397,62 +374,40 @@ class ClassBook:
         self._context.state.put(key, account._replace(held_classes=tuple(sorted(classes))))
         return None
 
-    def _write_issuers(self) -> Refusal | None:
-        state, class_id, unit = self._context.state, self.policy.class_id, self.policy.unit
-        total_change = 0
+    def _write_figures(self) -> Refusal | None:
+        state = self._context.state
+        open_period = state.period().open_period if self._dues_made else 0
+        change = 0
         first_issue = False
-        for issuer in sorted({*self._issuers, *self._served}):
-            figures = self._issuer(issuer)
-            served = self._served.get(issuer, 0)
-            if not (figures.issued or figures.redeemed or figures.cancelled or served):
-                continue
-            after = figures.after()
-            if after.issued > limits.TOTAL_MAX:
-                return self._overflow(f"what {issuer} issued of class {class_id}")
-            state.put(records.issuance_key(class_id, issuer), after)
-            key = records.organisation_unit_key(issuer, unit)
-            ceiling, outstanding, deposit, dues, unattested, contributions, served_before = state.get(
-                OrganisationUnitRecord, key
-            )
-            record = OrganisationUnitRecord(
-                ceiling,
-                outstanding + figures.change(),
-                deposit,
-                dues,
-                unattested,
-                max(0, contributions + figures.contributed),
-                max(0, served_before + served),
-            )
-            if max(record.outstanding, record.contributions, record.served) > limits.TOTAL_MAX:
-                return self._overflow(f"what {issuer} issued and served in {unit}")
-            state.put(key, record)
-            total_change += figures.change()
+        for organisation in sorted(self._figures):
+            figures = self._figures[organisation]
+            if too_much := figures.write(state, open_period):
+                return self._overflow(too_much)
+            change += figures.outstanding_change()
             first_issue = first_issue or figures.issued > 0
-        return self._write_totals(total_change, first_issue)
-
-    def _write_totals(self, change: int, first_issue: bool) -> Refusal | None:
-        state, class_id, unit = self._context.state, self.policy.class_id, self.policy.unit
-        if change or self._dues_made:
-            pool = state.pool_unit(unit)
-            outstanding, dues_made = pool.outstanding + change, pool.dues_made + self._dues_made
-            if max(outstanding, dues_made) > limits.TOTAL_MAX:
-                return self._overflow(f"what is outstanding or owed in {unit}")
-            state.put(
-                records.pool_unit_key(unit), pool._replace(outstanding=outstanding, dues_made=dues_made)
-            )
         if first_issue:
-            record = state.class_record(class_id)
+            key = records.class_key(self.policy.class_id)
+            record = state.get(ClassRecord, key)
             if not record.issued:
-                state.put(records.class_key(class_id), record._replace(issued=True))
+                state.put(key, ClassRecord(record.definition, True))
+        return self._write_totals(change)
+
+    def _write_totals(self, change: int) -> Refusal | None:
+        if not (change or self._dues_made):
+            return None
+        state = self._context.state
+        key = records.pool_unit_key(self.policy.unit)
+        deposits, dues, outstanding, dues_made = state.get(PoolUnitRecord, key)
+        outstanding += change
+        dues_made += self._dues_made
+        state.put(key, PoolUnitRecord(deposits, dues, outstanding, dues_made))
+        if max(outstanding, dues_made) > limits.TOTAL_MAX:
+            return self._overflow("what is outstanding or was made due")
         return None
 
-    def _check_dues(self) -> Refusal | None:
-        """So that what a close adds up over all organisations stays in bounds too."""
-        for organisation in sorted(self._owing):
-            dues = self._context.state.organisation_unit(organisation, self.policy.unit).dues
-            if sum([abs(due.amount) for due in dues]) > limits.AMOUNT_MAX:
-                return self._overflow(f"the dues of {organisation} in {self.policy.unit}", limits.AMOUNT_MAX)
-        return None
-
-    def _overflow(self, what: str, most: int = limits.TOTAL_MAX) -> Refusal:
-        return Refusal(refusals.OVERFLOW, self._field, f"{what} would pass {most}; use less")
+    def _overflow(self, what: str) -> Refusal:
+        return Refusal(
+            refusals.OVERFLOW,
+            self._field,
+            f"{what} in {self.policy.unit} would pass the most that is kept; use less",
+        )

@@ -177,7 +177,7 @@ def test_no_total_passes_what_a_record_can_hold() -> None:
         assert (refusal is None) == (holder != holders[-1])  # 4 × 10^18 is below 2^62, 5 × 10^18 is not
     assert refusal is not None
     assert (refusal.name, refusal.field) == ("OVERFLOW", "record_service.class_id")
-    assert "what f/a issued of class hours@f would pass 4611686018427387904" in refusal.message
+    assert "what f/a issued in HRS would pass the most that is kept" in refusal.message
     assert entries == bare.entries()
 
 
