@@ -66,7 +66,8 @@ class Node:
 
     def __post_init__(self) -> None:
         self.channel = _channel(self.address)
-        self.stub = ledger_service_pb2_grpc.LedgerServiceStub(self.channel)  # type: ignore[no-untyped-call]
+        stub = ledger_service_pb2_grpc.LedgerServiceStub
+        self.stub = stub(self.channel)  # type: ignore[no-untyped-call]  # generated
 
     def check_genesis(self) -> None:
         """Asks once which network the node is of. Raises NotThisNode, WrongNetwork."""

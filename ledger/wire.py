@@ -52,7 +52,7 @@ def check(message_class: type[M], data: bytes) -> M:
         message = message_class.FromString(data)
     except DecodeError:
         return check_strict(message_class, data)
-    message.DiscardUnknownFields()  # type: ignore[no-untyped-call, unused-ignore]
+    message.DiscardUnknownFields()  # type: ignore[no-untyped-call, unused-ignore]  # stub without types
     if message.SerializeToString(deterministic=True) == data:
         table = _CLASS_TABLES.get(message_class) or _class_table(message_class)
         if not table.enum_fields or _enums_declared(message, table):

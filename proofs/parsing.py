@@ -21,7 +21,7 @@ def parse(message_class: type[M], data: bytes, what: str) -> M:
         message = message_class.FromString(data)
     except DecodeError:
         raise NotParsed(f"{what}: the bytes are no {message_class.DESCRIPTOR.name}") from None
-    message.DiscardUnknownFields()  # type: ignore[no-untyped-call, unused-ignore]
+    message.DiscardUnknownFields()  # type: ignore[no-untyped-call, unused-ignore]  # stub without types
     if message.SerializeToString(deterministic=True) != data:
         raise NotParsed(f"{what}: the bytes are not canonical")
     return message

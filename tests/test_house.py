@@ -124,9 +124,10 @@ def builders() -> dict[str, str]:
 
 
 def built_by_commands() -> set[str]:
-    """Names of the builders that the command modules call."""
+    """Names of the builders that commands call, themselves or through a module of the client."""
     called = set()
-    for path in python_files("client/cli"):
+    helpers = (ROOT / "client").glob("*.py")
+    for path in [*python_files("client/cli"), *(path for path in helpers if path.name != "transactions.py")]:
         imports = {
             alias.asname or alias.name
             for node in nodes(path)
