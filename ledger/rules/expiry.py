@@ -1,7 +1,7 @@
 """The index of holdings by expiry day, in pages, so that a close looks only at what expires (S2).
 
-Invariant: a holding with a lot that expires has an entry on that day or, when that day was looked at
-already, on the last day looked at, where every close begins again. An entry whose lots are gone is harmless.
+Invariant: a holding with a lot that expires has an entry on that day or, when that day was past already, on
+day 0, at which every close looks first. An entry whose lots are gone is harmless.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from ledger.records import ExpiryDayRecord, ExpiryEntry, ExpiryPageRecord
 from ledger.state import State
 
 _PAGE: Final = limits.EXPIRY_PAGE_ENTRIES
+_LATE: Final = 0
 
 
-def index_expiry(state: State, day: int, class_id: str, holders: list[str]) -> None:
+def index_expiry(state: State, day: int, today: int, class_id: str, holders: list[str]) -> None:
     """Enters the holdings of `holders`, which have a lot whose last day is `day` (since 1970-01-01)."""
-    day = max(day, state.period().expiry_done_until)
+    if day < today:
+        day = _LATE
     entries = state.get(ExpiryDayRecord, records.expiry_day_key(day)).entries
     start = 0
     while start < len(holders):
@@ -32,8 +34,8 @@ def index_expiry(state: State, day: int, class_id: str, holders: list[str]) -> N
 
 
 def take_expired(state: State, until: int) -> Iterator[ExpiryEntry]:
-    """Every entry from the last day looked at up to and with `until`, in order; removes the pages."""
-    for day in range(state.period().expiry_done_until, until + 1):
+    """The entries of what was late, then of each day up to and with `until`; removes the pages."""
+    for day in (_LATE, *range(max(1, state.period().expiry_done_until), until + 1)):
         key = records.expiry_day_key(day)
         entries = state.get(ExpiryDayRecord, key).entries
         if not entries:

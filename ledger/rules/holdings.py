@@ -354,7 +354,7 @@ class ClassBook:
                 for day in days:
                     new_expiries.setdefault(day, []).append(holder)
         for day in sorted(new_expiries):
-            index_expiry(state, day, class_id, new_expiries[day])
+            index_expiry(state, day, self._context.today, class_id, new_expiries[day])
         return None
 
     def _list_class(self, holder: str, holds: bool) -> Refusal | None:
