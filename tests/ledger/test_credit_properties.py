@@ -28,7 +28,8 @@ accounts = st.sampled_from(ACCOUNTS)
 organisations = st.sampled_from(ORGANISATIONS)
 amounts = st.sampled_from((1, 100, 200, 300, 301, 500, 1000))  # few, so that bounds are met exactly
 granted = st.sampled_from((0, 100, 500, 1000, QUOTA - 7000, QUOTA - 6000, QUOTA - 5999, QUOTA))
-legs = st.lists(st.tuples(accounts, accounts, amounts), min_size=1, max_size=4)
+pairs = st.tuples(accounts, accounts, amounts).filter(lambda leg: leg[0] != leg[1])
+legs = st.lists(pairs, min_size=1, max_size=4)
 
 
 class Ledger(RuleBasedStateMachine):
@@ -89,8 +90,6 @@ class Ledger(RuleBasedStateMachine):
     def transfer(self, author: str, said: list[tuple[str, str, int]]) -> Any:
         if any(payer in self.suspended for payer, _, _ in said):
             expected = "SUSPENDED"
-        elif any(payer == payee for payer, payee, _ in said):
-            expected = "SELF"
         else:
             expected = self.move(said)
         named = [
@@ -116,14 +115,28 @@ class Ledger(RuleBasedStateMachine):
         reversal = {"original_tx_id": f"hex:{tx_id.hex()}", "lines": [{"line": line, "amount_minor": amount}]}
         self.submit({"author": payee, "reversal": reversal}, {payee}, expected)
 
-    @rule(name=accounts, value=granted)
+    @rule(
+        what=st.sampled_from(("credit limit", "upper limit", "ceiling", "quota", "standing")), data=st.data()
+    )
+    def administer(self, what: str, data: Any) -> None:
+        if what == "quota":
+            federation = data.draw(st.sampled_from(FEDERATIONS))
+            self.vote_quota(federation, data.draw(st.sampled_from((0, 5999, 6000, 6100, QUOTA))))
+        elif what == "ceiling":
+            self.vote_ceiling(data.draw(organisations), data.draw(granted))
+        elif what == "credit":
+            self.set_credit_limit(data.draw(accounts), data.draw(granted))
+        elif what == "upper limit":
+            self.set_upper_limit(data.draw(accounts), data.draw(st.sampled_from((0, 100, 300, 500))))
+        else:
+            self.suspend_or_reinstate(data.draw(organisations), data.draw(st.booleans()))
+
     def set_credit_limit(self, name: str, value: int) -> None:
         expected = self.grant(self.credit_limits, name, value)
         self.set_limit(name, {"unit": "EUC", "credit_limit_minor": value}, expected)
         if not expected:
             self.upper_limits.pop(name, None)
 
-    @rule(name=accounts, value=st.sampled_from((0, 100, 300, 500)))
     def set_upper_limit(self, name: str, value: int) -> None:
         limit = {
             "unit": "EUC",
@@ -139,30 +152,28 @@ class Ledger(RuleBasedStateMachine):
         values = {"author": federation, "set_limits": {"accounts": [{"account": name, "limits": [limit]}]}}
         self.submit(values, {federation}, expected)
 
-    @rule(name=organisations, value=granted)
     def vote_ceiling(self, name: str, value: int) -> None:
         item = {"ceiling": {"organisation": name, "unit": "EUC", "amount_minor": value}}
         self.decide(item, self.grant(self.ceilings, name, value))
 
-    @rule(name=st.sampled_from(FEDERATIONS), value=st.sampled_from((0, 5999, 6000, 6100, QUOTA)))
     def vote_quota(self, name: str, value: int) -> None:
         self.decide({"quota": {"federation": name, "unit": "EUC", "amount_minor": value}}, "")
         self.quotas[name] = value
 
-    @rule(name=organisations)
-    def reinstate(self, name: str) -> None:
-        self.decide({"reinstate": {"organisation": name}}, "" if name in self.suspended else "NOT_PERMITTED")
-        self.suspended.discard(name)
-
     def decide(self, item: dict[str, Any], expected: str) -> None:
         self.submit({"author": "emilia", "decision": {"items": [item]}}, SIGNERS, expected)
 
-    @rule(name=organisations)
-    def suspend(self, name: str) -> None:
-        federation = name.partition("/")[0]
-        values = {"author": federation, "suspend_organisation": {"organisation": name, "reason": "x"}}
-        self.submit(values, {federation}, "SUSPENDED" if name in self.suspended else "")
-        self.suspended.add(name)
+    def suspend_or_reinstate(self, name: str, suspend: bool) -> None:
+        if suspend:
+            federation = name.partition("/")[0]
+            values = {"author": federation, "suspend_organisation": {"organisation": name, "reason": "x"}}
+            self.submit(values, {federation}, "SUSPENDED" if name in self.suspended else "")
+            self.suspended.add(name)
+        else:
+            self.decide(
+                {"reinstate": {"organisation": name}}, "" if name in self.suspended else "NOT_PERMITTED"
+            )
+            self.suspended.discard(name)
 
     # --- what holds always -------------------------------------------------------------------------------
 
@@ -181,7 +192,7 @@ class Ledger(RuleBasedStateMachine):
 
 
 Ledger.TestCase.settings = settings(
-    max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestLedger = Ledger.TestCase
 
