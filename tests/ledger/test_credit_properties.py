@@ -115,9 +115,7 @@ class Ledger(RuleBasedStateMachine):
         reversal = {"original_tx_id": f"hex:{tx_id.hex()}", "lines": [{"line": line, "amount_minor": amount}]}
         self.submit({"author": payee, "reversal": reversal}, {payee}, expected)
 
-    @rule(
-        what=st.sampled_from(("credit limit", "upper limit", "ceiling", "quota", "standing")), data=st.data()
-    )
+    @rule(what=st.sampled_from(("credit", "upper limit", "ceiling", "quota", "standing")), data=st.data())
     def administer(self, what: str, data: Any) -> None:
         if what == "quota":
             federation = data.draw(st.sampled_from(FEDERATIONS))
