@@ -39,7 +39,7 @@ CLIENT_OPTIONS = [
     ("grpc.max_receive_message_length", ledger.CLIENT_MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_concurrent_streams", 1_000),
-    ("grpc.so_reuseport", 0),
+    ("grpc.so_reuseport", 0),  # a port in use is an error, not to be shared
 ]
 
 
@@ -69,6 +69,7 @@ class Node:
         self._metrics: MetricsServer | None = None
         self._stop = asyncio.Event()
         self._closer = self._make_closer()
+        self.parts.measure_start()
         self.client_address = ""
         self.ready = asyncio.Event()
 

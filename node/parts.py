@@ -94,6 +94,16 @@ class Parts:
         for entry in self.mempool.remove(self.mempool.expired(final_time_ms)):
             self.outcomes.settle(entry.tx.tx_id, Expired(entry.tx.body.expires_at_ms))
 
+    def measure_start(self) -> None:
+        """Sets the metrics that are known before anything happens."""
+        self.metrics.height.set(self.chain.tip.height)
+        self.metrics.log_size.set(self.chain.tip.frontier.size)
+        self.metrics.evidence.inc(sum(1 for _ in self.tables.evidence()))
+        for index, member in enumerate(self.founding.membership.members):
+            if index != self.member:
+                self.metrics.peer_up.labels(member.name).set(0)
+        self.measure_pool()
+
     def _measure(self, block: FinalBlock) -> None:
         metrics = self.metrics
         metrics.height.set(block.header.height)

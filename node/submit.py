@@ -26,6 +26,8 @@ from proofs.domains import tx_id as id_of
 
 CHUNK = 64
 """Transactions verified, or receipts made, before others get their turn (about 5 ms)."""
+OUTCOMES_UNFETCHED_MAX = 10_000
+"""A stream whose client does not fetch its outcomes is read no further."""
 RETRY_UNKNOWN_MS = 1_000
 RETRY_FULL_MS = 500
 QUICK_MS = 25
@@ -221,9 +223,14 @@ class Stream:
         self._batches = 0
         self._want_receipts = False
         self._ended = False
+        self._has_room = asyncio.Event()
+        self._has_room.set()
 
     async def take(self, request: pb.SubmitRequest) -> None:
-        """Takes one batch in."""
+        """Takes one batch in; first waits while the client does not fetch the outcomes it has."""
+        if len(self._at_once) + len(self._collector.ready) > OUTCOMES_UNFETCHED_MAX:
+            self._has_room.clear()
+        await self._has_room.wait()
         self._want_receipts = request.want_receipts
         waiting = []
         for chunk in _chunks(request.transactions):
@@ -257,6 +264,7 @@ class Stream:
         while True:
             found = self._at_once
             self._at_once = []
+            self._has_room.set()
             found += [self._submissions.outcome_of(*item) for item in self._collector.take()]
             found += self._overdue()
             if found:

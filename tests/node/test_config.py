@@ -240,3 +240,22 @@ def test_certificates_are_never_written_over(tmp_path: Path) -> None:
     assert os.stat(tmp_path / "k").st_mode & 0o777 == 0o600
     with pytest.raises(ConfigError, match="exists already"):
         config.write_certificate("emilia", tmp_path / "c", tmp_path / "k")
+
+
+def test_the_manual_lists_every_key_with_its_default() -> None:
+    manual = (Path(config.__file__).parents[1] / "docs" / "operations.md").read_text()
+    listed = {}
+    for line in manual.splitlines():
+        if line.startswith("| `"):
+            names, meaning, *rest = line.strip("|").split(" | ")
+            for name in names.replace("`", "").split(","):
+                listed[name.strip()] = (meaning, rest[0].strip(" `") if rest else "")
+    section = ""
+    for line in config.reference().splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+            continue
+        name, _, said = line.strip().partition(" ")
+        default = said[said.rindex("(") + 1 : -1].strip('"')
+        assert f"{section}.{name}" in listed
+        assert listed[f"{section}.{name}"][1].startswith(default)
