@@ -51,10 +51,11 @@ def create_command(validators: int, directory: Path, name: str, base_port: int, 
 
     The first federations are called emilia, lombardia, piemonte, toscana, umbria and veneto.
     """
-    from client.testnet import create
+    from client.testnet import create, write_keystore
 
     federations = federation_names(validators)
     testnet = create(directory, Founding(name, federations), base_port=base_port)
+    write_keystore(testnet, {})
     _show(Output(as_json), testnet)
 
 
@@ -92,6 +93,8 @@ def start_command(directory: Path, only: tuple[str, ...]) -> None:
 
 
 def _show(output: Output, testnet: Testnet) -> None:
+    from client.testnet import KEYSTORE_PASSWORD
+
     document: dict[str, Any] = {
         "network": testnet.genesis.network,
         "genesis": testnet.genesis_hash.hex(),
@@ -108,8 +111,8 @@ def _show(output: Output, testnet: Testnet) -> None:
         for node in testnet.nodes:
             console.print(f"  {node.federation}: clients at {node.address}, log in {node.process.log}")
         console.print("to talk to it:")
-        console.print(f"  export AYNI_HOME={testnet.home}")
+        console.print(f"  export AYNI_HOME={testnet.home} AYNI_KEYSTORE_PASSWORD={KEYSTORE_PASSWORD}")
         console.print("  ayni member list")
-        console.print(f"a federation's decision key: {testnet.directory}/keys/{testnet.nodes[0].federation}/")
+        console.print(f"the keystore there holds the federations' keys: {testnet.nodes[0].federation}, …")
 
     output.result("testnet", document, render)

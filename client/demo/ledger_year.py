@@ -84,6 +84,14 @@ class LedgerYear:
             for contributor in coop.contributors:
                 self._keys[contributor] = _new_keys(1)
 
+    def seeds(self) -> dict[str, bytes]:
+        """Every key of the year by account; an account's second and third as "account-2", "account-3"."""
+        return {
+            account if number == 1 else f"{account}-{number}": key.seed
+            for account, keys in self._keys.items()
+            for number, key in enumerate(keys, 1)
+        }
+
     # Setting up ------------------------------------------------------------------------------------
 
     def decisions(self) -> Iterator[Signed]:

@@ -29,7 +29,7 @@ from client.demo.summary import Absence, Run
 from client.errors import Refused, VerificationFailed
 from client.flow import flow
 from client.outcomes import Kind, Outcome
-from client.testnet import Founding, NodeFailed, Testnet, create
+from client.testnet import Founding, NodeFailed, Testnet, create, write_keystore
 from config import ConsensusSection, LogSection
 from proofs.domains import tx_id
 
@@ -219,7 +219,9 @@ class _Demo:
         manifest = write_export(target, self._testnet.signed_genesis, self._counted(client, year))
         books = Books.of(client.pool(), client.classes(), client.members())
         settlements = list(client.settlements().settlements)
-        if not self._options.keep:
+        if self._options.keep:
+            write_keystore(self._testnet, self._year.seeds())
+        else:
             self._testnet.stop()
         began = time.monotonic()
         report = verify_export(

@@ -3,7 +3,8 @@
 Decides where the files of a test network are, and which ports its nodes take:
 
     DIR/genesis.bin                       the signed genesis
-    DIR/home/                             an Ayni home that knows this network (AYNI_HOME=DIR/home)
+    DIR/home/                             an Ayni home that knows this network (AYNI_HOME=DIR/home), with a
+                                          keystore that holds the federations' keys once `write_keystore` ran
     DIR/keys/FEDERATION/decision.key      the founders' keys; a real federation keeps them elsewhere
     DIR/nodes/FEDERATION/node.toml        the node's configuration; beside it its keys, certificate, log
     DIR/nodes/FEDERATION/data/            its database
@@ -17,7 +18,7 @@ from __future__ import annotations
 import random
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -66,6 +67,7 @@ __all__ = [
     "create",
     "federation_names",
     "open_testnet",
+    "write_keystore",
 ]
 
 READY_SECONDS_MAX = 45.0
@@ -75,6 +77,7 @@ STATUS_SECONDS_MAX = 2.0
 # again finds its ports free.
 PORTS_FROM, PORTS_UNTIL = 18_000, 32_000
 PORTS_A_NODE = 4
+KEYSTORE_PASSWORD = "testnet"
 
 
 @dataclass(frozen=True)
@@ -292,6 +295,18 @@ def write_node_files(home: Path, founder: Founder) -> None:
     write_key_file(home / "consensus.key", founder.consensus.seed)
     write_key_file(home / "service.key", founder.service.seed)
     write_certificate(founder.federation, home / "node.crt", home / "node.tls.key")
+
+
+def write_keystore(testnet: Testnet, seeds: Mapping[str, bytes]) -> None:
+    """Puts the federations' keys, and `seeds` by name, into the keystore of the network's home.
+
+    Its password is `KEYSTORE_PASSWORD`, for all to see: this network is for trying things out.
+    """
+    from client.keys import Keystore
+
+    named = {founder.federation: founder.decision.seed for founder in testnet.founders}
+    named |= {f"{founder.federation}/service-key": founder.service.seed for founder in testnet.founders}
+    Keystore(testnet.home / "keystore.json", lambda new: KEYSTORE_PASSWORD).put({**named, **seeds})
 
 
 def open_testnet(directory: Path | str) -> Testnet:

@@ -103,8 +103,19 @@ def test_key_files_are_for_their_owner_only(tmp_path: Path) -> None:
 def test_testnet_create_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["testnet", "create", "-v", "1", "-o", str(tmp_path / "net")]) == 0
     said = capsys.readouterr().out
-    assert f"export AYNI_HOME={tmp_path}/net/home" in said
+    assert f"export AYNI_HOME={tmp_path}/net/home AYNI_KEYSTORE_PASSWORD=testnet" in said
     assert "emilia: clients at 127.0.0.1:" in said
+
+
+def test_testnet_create_leaves_a_keystore_with_the_federations_keys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["testnet", "create", "-v", "1", "-o", str(tmp_path / "net")])
+    capsys.readouterr()
+    assert main(["keys", "list", "--home", str(tmp_path / "net" / "home")]) == 0
+    said = capsys.readouterr().out
+    assert "emilia" in said
+    assert "emilia/service-key" in said
 
 
 def test_testnet_start_names_the_federations_there_are(
