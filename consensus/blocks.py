@@ -15,6 +15,9 @@ from consensus.leader import leader_of
 from proofs.certificates import EPOCH
 from proofs.domains import HASH_BYTES, block_digest, body_hash
 
+HEADER_BYTES_MAX = 512
+"""Well above the largest canonical header; the application decides what is canonical."""
+
 
 class BlockMalformed(ValueError):
     """The bytes are no block that a leader of this network could have proposed."""
@@ -45,6 +48,8 @@ def read_block(header: bytes, body: bytes, members: int) -> Block:
 
     Canonical bytes, roots and rules are the application's to check; `check_body` checks the body.
     """
+    if len(header) > HEADER_BYTES_MAX:
+        raise BlockMalformed(f"a header has at most {HEADER_BYTES_MAX} bytes, not {len(header)}")
     try:
         fields = Header.FromString(header)
     except DecodeError:

@@ -196,6 +196,7 @@ class Machine:
             return []
         match event:
             case PeerMessage():
+                self._check_peer(event.member)
                 self._intake.receive(event.member, event.message, self._now_ms)
             case Tick():
                 self._timer_ms = None
@@ -271,7 +272,14 @@ class Machine:
         if self._guard.voting_allowed:
             round_.begin_voting(self._now_ms)
 
+    def _check_peer(self, member: int) -> None:
+        if member not in self._peers:
+            raise ValueError(
+                f"member {member} is no peer: there are {self._members}, and we are {self._member}"
+            )
+
     def _peer_up(self, member: int) -> None:
+        self._check_peer(member)
         self._fetcher.peer_up(member, self._now_ms)
         self._send(member, self._own_status())
         question = self._guard.question(member)

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from ayni.v1.block_pb2 import VOTE_KIND_FINALIZE, Certificate
 from consensus.leader import Presence
 
+FINALIZATION_DELAYS = 3
+"""A finalisation waits so many times the delay: nothing shows who holds it, and a newer one replaces it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Due:
@@ -28,10 +31,12 @@ class Relay:
         """Queue a certificate that is new here."""
         if not self._peers:
             return
+        delay_ms = self._delay_ms
         if certificate.kind == VOTE_KIND_FINALIZE:
+            delay_ms *= FINALIZATION_DELAYS
             # A newer finalisation says all that an older one does (C6).
             self._queue = [due for due in self._queue if due.certificate.view > certificate.view]
-        self._queue.append(_Due(now_ms + self._delay_ms, certificate))
+        self._queue.append(_Due(now_ms + delay_ms, certificate))
 
     def take(self, now_ms: int, presence: Presence) -> dict[int, list[Certificate]]:
         """Return what is due, a member; those who showed that they hold it get nothing."""

@@ -107,6 +107,7 @@ class Round:
         """A consensus message came in for the current view (C10)."""
         self._became_final = False
         self._proposed_in_step = False
+        self._budget_bytes = 0
         self._changed = False
         self._refused_any = False
         self._untimely_view = 0
@@ -212,6 +213,7 @@ class Round:
     def progress(self, now_ms: int) -> None:
         """Execute, commit, vote and propose until nothing more is allowed."""
         self._proposed_in_step = False
+        self._budget_bytes = EXECUTE_BYTES_MAX
         self.backlog = False
         self._changed = True
         while self._changed and not self.halted:
@@ -225,7 +227,6 @@ class Round:
 
     def _execute(self) -> None:
         """Execute what is notarised or proposed in this view, parents first (C2)."""
-        budget = EXECUTE_BYTES_MAX
         ready = self.tree.ready
         while ready:
             block = ready[0]
@@ -235,12 +236,14 @@ class Round:
                 ready.popleft()
                 continue
             # Votes that are cast already need not wait for a big block, nor messages for many.
-            if budget <= 0 or (self._outbox.votes and len(block.body) > HEAVY_BODY_BYTES):
+            if self._budget_bytes <= 0 or (self._outbox.votes and len(block.body) > HEAVY_BODY_BYTES):
                 self.backlog = True
                 return
             ready.popleft()
-            budget -= len(block.body)
-            if self._link(block) and self._check(block, timely=not notarized):
+            self._budget_bytes -= len(block.body)
+            # B2: the time matters for a vote; not for what a quorum, or we before a crash, voted for.
+            voted = self.ballot.held(VOTE_KIND_NOTARIZE, block.view) is not None
+            if self._link(block) and self._check(block, timely=not notarized and not voted):
                 self.tree.executed(block)
                 self._changed = self.blocks_changed = True
 
@@ -406,6 +409,9 @@ class Round:
         if found is None:
             return
         parent, nullifications = found
+        if self._outbox.votes and len(parent.body) > HEAVY_BODY_BYTES:
+            self.backlog = True  # under load, our finalize vote need not wait for the block that we build
+            return
         built = self._build(parent, now_ms)
         if built is None:
             return

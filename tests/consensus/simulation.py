@@ -152,7 +152,7 @@ class Simulation:
         )
         self._step(index, Start())
         for other in range(len(self.nodes)):
-            if other != index and self.nodes[other].machine is not None:
+            if self.nodes[other].member != node.member and self.nodes[other].machine is not None:
                 self._step(other, PeerUp(node.member))
                 self._step(index, PeerUp(self.nodes[other].member))
 
@@ -164,7 +164,7 @@ class Simulation:
         node.machine = None
         node.incarnation += 1
         for other in range(len(self.nodes)):
-            if self.nodes[other].machine is not None and other != index:
+            if self.nodes[other].machine is not None and self.nodes[other].member != node.member:
                 self._at(self.now_ms, self._stepper(other, PeerDown(node.member)))
 
     def partition(self, *groups: set[int]) -> None:

@@ -100,10 +100,12 @@ def test_a_wrong_proposal_is_refused() -> None:
     cases: list[tuple[int, Proposal, str]] = [
         (2, node.proposal(first), "proposed in view 1, whose leader is another"),
         (1, Proposal(header=b"\xff"), "the header is no Header"),
+        (1, Proposal(header=bytes(513)), "a header has at most 512 bytes, not 513"),
         (
             1,
             Proposal(),
-            "a block has a view and a height from 1 and a parent of 32 bytes, not view 0, height 0 and 0 bytes",
+            "a block has a view and a height from 1 and a parent of 32 bytes, "
+            "not view 0, height 0 and 0 bytes",
         ),
         (1, proposal_of(changed(first, epoch=2)), "the block is of epoch 2; there is only epoch 0"),
         (1, proposal_of(changed(first, leader=2)), "the leader of view 1 is member 1, not 2"),
@@ -293,3 +295,8 @@ def test_finalize_votes_of_unknown_blocks_change_nothing_below_a_quorum() -> Non
     node = started()
     assert node.votes(FINALIZE, 5, A, of=[1, 2]) == []
     assert node.machine.view == 1
+
+
+def test_a_stream_of_somebody_who_is_no_peer_is_our_own_bug() -> None:
+    with pytest.raises(ValueError, match="member 0 is no peer: there are 4, and we are 0"):
+        started().receive(0, Votes())

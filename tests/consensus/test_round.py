@@ -386,7 +386,7 @@ def test_C6_certificates_that_are_relayed_are_of_the_newest_finality() -> None:
     node = started(0)
     block = node.make(1, None, 7)
     node.finalised(block)
-    node.wait(30)
+    node.wait(90)
     assert {
         (certificate.kind, certificate.view)
         for _, message in node.sent(Certificates)
