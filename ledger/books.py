@@ -1,7 +1,7 @@
-"""Postings in the books of credit and dues, shared by all rules (A5, S3; design 4.4).
+"""Postings in the book of credit, shared by all rules, and what dues come to (A5, S3; design 4.4).
 
-Every function writes both sides, so that each book sums to zero; the book of entitlements is kept in
-`rules/holdings.py`. Amounts are integers of the unit's smallest part.
+Every payment writes both sides, so that the book sums to zero. The book of entitlements, and the dues that
+redemptions make, are kept in `rules/holdings.py`. Amounts are integers of the unit's smallest part.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 from ledger import limits, records, refusals
 from ledger.records import BalanceRecord, Due
 from ledger.refusals import Refusal
-from ledger.rule import CREDIT, DUES, Context, Posting
+from ledger.rule import CREDIT, Context, Posting
 from ledger.state import State
 
 _posting: Final[Callable[[tuple[Any, ...]], Posting]] = partial(tuple.__new__, Posting)
@@ -167,28 +167,6 @@ def _upper_limit_exceeded(payee: str, unit: str, balance: int, upper_limit: int,
         field,
         f"{payee} would hold {balance} {unit} (smallest parts), above its upper limit {upper_limit}; pay"
         " less, or send again when it holds less",
-    )
-
-
-def owe(context: Context, debtor: str, creditor: str, unit: str, amount: int, line: int) -> None:
-    """Dues: organisation `debtor` −amount, pool +amount; pool −amount, organisation `creditor` +amount.
-
-    In the vintage of the open period. The pool's own side nets to nothing.
-    """
-    period = context.state.period().open_period
-    post_dues(context, debtor, unit, Due(period, -amount), creditor, line)
-    post_dues(context, creditor, unit, Due(period, amount), debtor, line)
-
-
-def post_dues(context: Context, organisation: str, unit: str, due: Due, counterparty: str, line: int) -> None:
-    """Adds one entry to an organisation's dues; the pool's side is the caller's (`settle_dues`, `owe`)."""
-    state = context.state
-    key = records.organisation_unit_key(organisation, unit)
-    record = state.get(records.OrganisationUnitRecord, key)
-    dues = add_due(record.dues, due)
-    state.put(key, record._replace(dues=dues))
-    context.postings.append(
-        Posting(DUES, organisation, unit, due.amount, dues_total(dues), counterparty, line, 0, "")
     )
 
 

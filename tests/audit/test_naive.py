@@ -55,7 +55,7 @@ def never_expires(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def dues_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """A redemption elsewhere makes no dues."""
-    monkeypatch.setattr(books, "owe", lambda *arguments: None)
+    monkeypatch.setattr(holdings.ClassBook, "_owe", lambda self, *arguments: None)
 
 
 @pytest.mark.parametrize(
