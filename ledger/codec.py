@@ -8,6 +8,7 @@ message, and is only used on bytes that this module wrote.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Final
 
 from google.protobuf.message import Message
@@ -33,17 +34,17 @@ def _tag(number: int, wire_type: int) -> bytes:
 
 def _uint(number: int) -> Callable[[Any], bytes]:
     tag = _tag(number, 0)
-    return lambda value: tag + uvarint(value) if value else b""
+    return lambda value: tag + (_UVARINT_ONE[value] if value < 128 else uvarint(value))
 
 
 def _sint(number: int) -> Callable[[Any], bytes]:
     tag = _tag(number, 0)
-    return lambda value: tag + uvarint(value << 1 if value >= 0 else (-value << 1) - 1) if value else b""
+    return lambda value: tag + uvarint(value << 1 if value >= 0 else (-value << 1) - 1)
 
 
 def _bytes(number: int) -> Callable[[Any], bytes]:
     tag = _tag(number, 2)
-    return lambda value: tag + uvarint(len(value)) + value if value else b""
+    return lambda value: tag + uvarint(len(value)) + value
 
 
 def _text(number: int) -> Callable[[Any], bytes]:
@@ -52,37 +53,23 @@ def _text(number: int) -> Callable[[Any], bytes]:
 
 
 def _texts(number: int) -> Callable[[Any], bytes]:
-    tag = _tag(number, 2)
-    return lambda values: b"".join(tag + uvarint(len(b)) + b for b in [v.encode() for v in values])
+    to_bytes = _bytes(number)
+    return lambda values: b"".join([to_bytes(value.encode()) for value in values])
 
 
 def _blobs(number: int) -> Callable[[Any], bytes]:
-    tag = _tag(number, 2)
-    return lambda values: b"".join(tag + uvarint(len(b)) + b for b in values)
+    to_bytes = _bytes(number)
+    return lambda values: b"".join([to_bytes(value) for value in values])
 
 
 def _record(number: int) -> Callable[[Any], bytes]:
-    """A sub-record; None is absent."""
-    tag = _tag(number, 2)
-
-    def write(value: Any) -> bytes:
-        if value is None:
-            return b""
-        body = SCHEMAS[type(value)].encode(value)
-        return tag + uvarint(len(body)) + body
-
-    return write
+    to_bytes = _bytes(number)
+    return lambda value: to_bytes(SCHEMAS[type(value)].encode(value))
 
 
 def _records(number: int) -> Callable[[Any], bytes]:
-    one = _record(number)
-    return lambda values: b"".join([one(value) for value in values])
-
-
-def _message(number: int) -> Callable[[Any], bytes]:
-    """A sub-message kept as its canonical bytes; None is absent."""
-    tag = _tag(number, 2)
-    return lambda value: b"" if value is None else tag + uvarint(len(value)) + value
+    to_bytes = _bytes(number)
+    return lambda values: b"".join([to_bytes(SCHEMAS[type(value)].encode(value)) for value in values])
 
 
 FIELD_WRITERS: Final[dict[str, Callable[[int], Callable[[Any], bytes]]]] = {
@@ -95,8 +82,11 @@ FIELD_WRITERS: Final[dict[str, Callable[[int], Callable[[Any], bytes]]]] = {
     "blobs": _blobs,
     "record": _record,
     "records": _records,
-    "message": _message,
+    "message": _bytes,  # a sub-message kept as its canonical bytes, never empty; None is absent
 }
+"""Writers of fields that are not at their default: those are not written at all."""
+
+_PLAIN: Final = frozenset({"uint", "sint", "bool", "bytes", "text"})
 
 
 class Schema:
@@ -107,28 +97,39 @@ class Schema:
         self.fields: list[tuple[str, str, Any]] = [
             (f[0], f[1], f[2] if len(f) == 3 else None) for f in fields
         ]
+        names = [name for name, _, _ in self.fields]
+        # One name gives a value, several a tuple of them.
+        self._getter: Callable[[Any], tuple[Any, ...]] = (
+            attrgetter(*names) if len(names) > 1 else lambda message: (getattr(message, names[0]),)
+        )
+        self._plain = all(kind in _PLAIN for _, kind, _ in self.fields)
         self.writers = [FIELD_WRITERS[kind](number) for number, (_, kind, _sub) in enumerate(self.fields, 1)]
 
     def encode(self, record: tuple[Any, ...]) -> bytes:
         """Canonical bytes of `record`, whose items are in field order."""
-        return b"".join([write(value) for write, value in zip(self.writers, record, strict=True)])
+        return b"".join([write(value) for write, value in zip(self.writers, record, strict=True) if value])
 
-    def values(self, message: Any) -> list[Any]:
+    def values(self, message: Any) -> tuple[Any, ...]:
         """The items of the record that `message` carries, in field order."""
-        out: list[Any] = []
-        for name, kind, sub in self.fields:
-            value = getattr(message, name)
-            if kind == "texts" or kind == "blobs":
-                value = tuple(value)
-            elif kind == "record":
-                value = sub._make(SCHEMAS[sub].values(value)) if message.HasField(name) else None
-            elif kind == "records":
-                schema = SCHEMAS[sub]
-                value = tuple([sub._make(schema.values(item)) for item in value])
-            elif kind == "message":
-                value = value.SerializeToString(deterministic=True) if message.HasField(name) else None
-            out.append(value)
-        return out
+        values = self._getter(message)
+        if self._plain:
+            return values
+        return tuple(
+            [self._item(message, *field, value) for field, value in zip(self.fields, values, strict=True)]
+        )
+
+    @staticmethod
+    def _item(message: Any, name: str, kind: str, sub: Any, value: Any) -> Any:
+        if kind in ("texts", "blobs"):
+            return tuple(value)
+        if kind == "records":
+            read = SCHEMAS[sub].values
+            return tuple([sub._make(read(item)) for item in value])
+        if kind == "record":
+            return sub._make(SCHEMAS[sub].values(value)) if message.HasField(name) else None
+        if kind == "message":
+            return value.SerializeToString(deterministic=True) if message.HasField(name) else None
+        return value
 
 
 SCHEMAS: Final[dict[type, Schema]] = {}
