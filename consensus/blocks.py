@@ -102,9 +102,6 @@ class BlockTree:
         self.executed_height = tip.height
         """The highest height that is executed."""
 
-    def __len__(self) -> int:
-        return len(self._blocks) - 1
-
     def get(self, digest: bytes) -> Block | None:
         """Return the block, the tip included, or None."""
         return self._blocks.get(digest)

@@ -20,6 +20,7 @@ from google.protobuf.message import DecodeError
 
 from ayni.v1.block_pb2 import Certificate, CertifiedBlock, Vote
 from consensus.blocks import Block, certified
+from proofs.domains import block_digest
 
 BLOCK = b"b"
 CERTIFICATE = b"c"
@@ -63,13 +64,12 @@ class Journal:
 
     def put_vote(self, vote: Vote) -> None:
         """Queue our own vote; the step's batch is written before anything of the step is sent."""
-        self._put(VOTE + vote.view.to_bytes(8) + vote.kind.to_bytes(1), vote.SerializeToString())
+        self._put(_key(VOTE, vote.view, vote.kind), vote.SerializeToString())
         self._urgent = True
 
     def put_certificate(self, certificate: Certificate) -> None:
         """Queue a certificate; it leaves with the next vote."""
-        key = CERTIFICATE + certificate.view.to_bytes(8) + certificate.kind.to_bytes(1)
-        self._put(key, certificate.SerializeToString())
+        self._put(_key(CERTIFICATE, certificate.view, certificate.kind), certificate.SerializeToString())
 
     def put_block(self, block: Block) -> None:
         """Queue a block that is voted for."""
@@ -120,25 +120,36 @@ def recover(records: Mapping[bytes, bytes]) -> Recovered:
     """Return what the records hold. Raises `JournalDamaged`, naming the record."""
     recovered = Recovered()
     for key in sorted(records, key=lambda key: (key[:1], key[1:9])):
-        value, kind = records[key], key[:1]
+        value = records[key]
         try:
-            if kind == VOTE:
-                recovered.votes.append(Vote.FromString(value))
-            elif kind == CERTIFICATE:
-                recovered.certificates.append(Certificate.FromString(value))
-            elif kind == BLOCK:
-                recovered.blocks.append(CertifiedBlock.FromString(value))
-            elif key == LOCK:
-                recovered.lock = value.decode()
+            if key == LOCK:
+                expected, recovered.lock = LOCK, value.decode()
+            elif key[:1] == VOTE:
+                vote = Vote.FromString(value)
+                expected = _key(VOTE, vote.view, vote.kind)
+                recovered.votes.append(vote)
+            elif key[:1] == CERTIFICATE:
+                certificate = Certificate.FromString(value)
+                expected = _key(CERTIFICATE, certificate.view, certificate.kind)
+                recovered.certificates.append(certificate)
+            elif key[:1] == BLOCK:
+                block = CertifiedBlock.FromString(value)
+                expected = key[:9] + block_digest(block.header)
+                recovered.blocks.append(block)
             else:
                 raise JournalDamaged(f"the consensus journal has a record of unknown kind: {key.hex()}")
         except (DecodeError, UnicodeDecodeError):
+            expected = b""
+        if key != expected:
             raise JournalDamaged(
-                f"the consensus journal's record {key.hex()} does not parse ({len(value)} bytes): "
+                f"the consensus journal's record {key.hex()} ({len(value)} bytes) is not what was written: "
                 "check the disk, and run `ayni node doctor` before this node votes again"
-            ) from None
-    recovered.certificates.sort(key=lambda certificate: certificate.view)
+            )
     return recovered
+
+
+def _key(record: bytes, view: int, kind: int) -> bytes:
+    return record + view.to_bytes(8) + kind.to_bytes(1)
 
 
 def _view_of(key: bytes) -> int:

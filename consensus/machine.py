@@ -8,28 +8,13 @@ node must stop. Spec: docs/protocol.md, C1 to C12.
 
 from typing import assert_never
 
-from ayni.v1.block_pb2 import (
-    VOTE_KIND_FINALIZE,
-    VOTE_KIND_NOTARIZE,
-)
-from ayni.v1.peer_service_pb2 import (
-    Certificates,
-    Status,
-)
+from ayni.v1.block_pb2 import VOTE_KIND_FINALIZE, VOTE_KIND_NOTARIZE
+from ayni.v1.peer_service_pb2 import Certificates, Status
 from consensus.application import Application
-from consensus.blocks import (
-    Block,
-    BlockMalformed,
-    BlockTree,
-    check_body,
-    genesis_block,
-    read_block,
-)
+from consensus.blocks import Block, BlockMalformed, BlockTree, check_body, genesis_block, read_block
 from consensus.catchup import Fetcher, what_is_missing
 from consensus.certificates import CertificateStore
-from consensus.config import (
-    ConsensusConfig,
-)
+from consensus.config import ConsensusConfig
 from consensus.events import (
     ALARM_VOTING_LOCKED,
     Alarm,

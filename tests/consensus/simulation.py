@@ -198,6 +198,10 @@ class Simulation:
             if node.machine is not None and (only is None or index == only):
                 self._at(self.now_ms, self._stepper(index, TransactionsPending()))
 
+    def deliver(self, index: int, event: Input) -> None:
+        """Have a node take an input now, and execute what it asks for."""
+        self._step(index, event)
+
     def at(self, time_ms: int, action: Callable[[], None]) -> None:
         self._at(time_ms, action)
 

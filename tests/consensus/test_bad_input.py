@@ -17,9 +17,9 @@ from ayni.v1.peer_service_pb2 import (
     Status,
     Votes,
 )
-from consensus.events import Effect, PeerFault, PeerFrameMessage, PeerMessage
+from consensus.events import PeerFrameMessage, PeerMessage
 from tests.consensus.network import FINALIZE, NOTARIZE, NULLIFY, certificate, proposal_of, vote
-from tests.consensus.simulation import Simulation
+from tests.consensus.simulation import Faults, Simulation
 from tests.consensus.transcript import Made, Played
 
 A = bytes(31) + b"a"
@@ -261,7 +261,7 @@ def test_no_mutated_frame_raises() -> None:
     """Frames of a real run, with bytes changed, into machines in the middle of a round."""
     chance = random.Random(7)
     frames: list[PeerFrameMessage] = []
-    simulation = Simulation(7, 4)
+    simulation = Simulation(7, 4, Faults(loss=0.3))
     record = simulation._transmit
 
     def transmit(index: int, other: int, message: PeerFrameMessage) -> None:
@@ -270,9 +270,9 @@ def test_no_mutated_frame_raises() -> None:
 
     simulation._transmit = transmit  # type: ignore[method-assign]
     simulation.start_all()
-    for _ in range(5):
+    for _ in range(10):
         simulation.submit(2)
-        simulation.run(simulation.now_ms + 20)
+        simulation.run(simulation.now_ms + 400)
     faults = 0
     for _ in range(3_000):
         message = chance.choice(frames)
@@ -284,11 +284,18 @@ def test_no_mutated_frame_raises() -> None:
             mutated = type(message).FromString(bytes(data))
         except DecodeError:
             continue
-        effects: list[Effect] = simulation.nodes[0].machine.step(  # type: ignore[union-attr]
-            PeerMessage(chance.randrange(1, 4), mutated), simulation.now_ms
-        )
-        faults += sum(isinstance(effect, PeerFault) for effect in effects)
+        before = len(simulation.peer_faults)
+        simulation.deliver(0, PeerMessage(chance.randrange(1, 4), mutated))
+        faults += len(simulation.peer_faults) - before
     assert faults > 100
+    assert {type(frame).__name__ for frame in frames} >= {
+        "Proposal",
+        "Votes",
+        "Certificates",
+        "BlockResponse",
+    }
+    simulation.heal()
+    assert simulation.run(simulation.now_ms + 20_000, simulation.all_final)
 
 
 def test_finalize_votes_of_unknown_blocks_change_nothing_below_a_quorum() -> None:
