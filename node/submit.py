@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -28,6 +28,7 @@ CHUNK = 64
 """Transactions verified, or receipts made, before others get their turn (about 5 ms)."""
 OUTCOMES_UNFETCHED_MAX = 10_000
 """A stream whose client does not fetch its outcomes is read no further."""
+MESSAGE_BYTES_AIM = 2 * 1024 * 1024
 RETRY_UNKNOWN_MS = 1_000
 RETRY_FULL_MS = 500
 QUICK_MS = 25
@@ -299,6 +300,20 @@ class Stream:
                 await self._collector.has_ready.wait()
         except TimeoutError:
             return
+
+
+def messages(outcomes: list[pb.Outcome]) -> Iterator[pb.SubmitResponse]:
+    """The outcomes in messages that a gRPC client takes by default (4 MiB)."""
+    message = pb.SubmitResponse()
+    size = 0
+    for outcome in outcomes:
+        more = outcome.ByteSize()
+        if message.outcomes and size + more > MESSAGE_BYTES_AIM:
+            yield message
+            message, size = pb.SubmitResponse(), 0
+        message.outcomes.append(outcome)
+        size += more
+    yield message
 
 
 def _chunks(raws: Iterable[bytes]) -> Iterable[list[bytes]]:

@@ -20,7 +20,7 @@ from node.reads import BadRequest, NotFound, Reads
 from node.services.errors import Unavailable, WrongNetwork, abort, answers
 from node.services.status import NodeStatus
 from node.statements import Statements
-from node.submit import Doors, Stream, Submissions
+from node.submit import Doors, Stream, Submissions, messages
 from proofs.merkle import consistency_path
 
 TRANSACTIONS_A_REQUEST_MAX = 1_000
@@ -68,7 +68,8 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
         reader = asyncio.create_task(self._read_stream(requests, stream))
         try:
             while outcomes := await stream.outcomes():
-                yield pb.SubmitResponse(outcomes=outcomes)
+                for message in messages(outcomes):
+                    yield message
             if not reader.done() and self._status.stopping:
                 raise Unavailable(self._status.why_not_taking())
             await reader
