@@ -165,7 +165,6 @@ def _opening(context: Context, author: str, payload: Any) -> Refusal | None:
             refusal = _open_balance(credit, line.balance, index)
         if refusal:
             return within(refusal, f"opening.lines[{index}]")
-    credit.write()
     for class_id in sorted(opened):
         if refusal := opened[class_id].write():
             return refusal

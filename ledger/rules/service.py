@@ -116,7 +116,6 @@ def _execute(context: Context, author: str, payload: Any) -> Refusal | None:
     for index, line in enumerate(payload.lines):
         if refusal := _record_line(context, author, book, credit, line, index, room):
             return within(refusal, f"record_service.lines[{index}]")
-    credit.write()
     return book.write()
 
 

@@ -61,15 +61,13 @@ def _execute(context: Context, author: str, transfer: credit_pb2.Transfer) -> Re
     legs = [(leg.payer or author, leg.payee, leg.unit, leg) for leg in transfer.legs]
     if refusal := _check_legs(context.state, legs):
         return refusal
-    book = CreditBook(context)
-    pay = book.pay
+    pay = CreditBook(context).pay
     for line, (payer, payee, unit, leg) in enumerate(legs):
         # F1: legs apply in order, each covered when it applies. F2.
         if refusal := pay(
             payer, payee, unit, leg.amount_minor, line, "amount_minor", leg.value_date, leg.reference
         ):
             return within(refusal, f"transfer.legs[{line}]")
-    book.write()
     return None
 
 
