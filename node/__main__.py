@@ -1,4 +1,4 @@
-"""`python -m node --config FILE`: runs a node. `python -m node doctor --config FILE`: scans its database."""
+"""`python -m node --config FILE [--set KEY=VALUE]` runs a node; `python -m node doctor …` scans its database."""
 
 from __future__ import annotations
 
@@ -14,9 +14,16 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m node", description=__doc__)
     parser.add_argument("command", nargs="?", choices=("run", "doctor"), default="run")
     parser.add_argument("--config", required=True, help="the node's TOML file")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="overrides one key of the file and the environment; repeatable",
+    )
     asked = parser.parse_args(arguments)
     try:
-        config = load(asked.config, os.environ)
+        config = load(asked.config, os.environ, dict(_pair(text) for text in asked.set))
     except ConfigError as error:
         print(f"ayni node: {error}", file=sys.stderr)
         return 2
@@ -27,6 +34,13 @@ def main(arguments: list[str]) -> int:
     from node.daemon import run
 
     return run(config)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError(f'flag --set: "{text}" is not SECTION.KEY=VALUE')
+    return key, value
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ def test_outcomes_are_sent_in_messages_of_a_bounded_size() -> None:
     sizes = [10, 1_500_000, 600_000, 3_000_000, 10]
     outcomes = [pb.Outcome(result=b"x" * size) for size in sizes]
     sent = [[len(each.result) for each in message.outcomes] for message in messages(outcomes)]
-    assert [[10, 1_500_000], [600_000], [3_000_000], [10]] == sent
+    assert sent == [[10, 1_500_000], [600_000], [3_000_000], [10]]
 
 
 async def test_a_stream_of_another_network_is_refused(alone: Alone) -> None:
