@@ -1,4 +1,4 @@
-"""`python -m node --config FILE [--set KEY=VALUE]` runs a node; `python -m node doctor …` scans its database."""
+"""`python -m node --config FILE [--set KEY=VALUE]` runs a node; `python -m node doctor …` scans a database."""
 
 from __future__ import annotations
 
