@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -45,7 +46,7 @@ CASE_FIELDS = {"name", "rules", "given", "do", "refused", "postings", "records",
 
 def cases() -> Iterator[Any]:
     for path in sorted(CASES.glob("*.toml")):
-        file = tomllib.loads(path.read_text())
+        file = read(path)
         given = file.get("given", [])
         for case in file["case"]:
             unknown = set(case) - CASE_FIELDS
@@ -64,6 +65,24 @@ def test_case(given: Sequence[Mapping[str, Any]], case: Mapping[str, Any]) -> No
     else:
         check_accepted(world, case)
     world.check_invariants()
+
+
+def test_every_rule_of_the_ledger_has_a_case_and_every_case_a_rule() -> None:
+    protocol = (CASES.parent.parent.parent / "docs" / "protocol.md").read_text()
+    rules = set(re.findall(r"^- \*\*([A-Z]\d+)\*\*", protocol, re.MULTILINE))
+    cited = {rule for path in CASES.glob("*.toml") for case in read(path)["case"] for rule in case["rules"]}
+    assert cited - rules == set()
+    assert {rule for rule in rules if rule[0] in "MAFREHPS"} - cited == set()
+
+
+def test_no_two_cases_of_a_file_have_one_name() -> None:
+    for path in CASES.glob("*.toml"):
+        names = [case["name"] for case in read(path)["case"]]
+        assert len(set(names)) == len(names), path.name
+
+
+def read(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text())
 
 
 def take(world: World, step: Mapping[str, Any]) -> None:
