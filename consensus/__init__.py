@@ -6,6 +6,7 @@
 
 `snapshot` (journal.py) is what the node's store holds: the last final block and the journal's records.
 `now_ms` is a clock that never goes backwards, of any origin; wall-clock time is the application's
-business. Inputs and effects are in `events.py`, what the machine orders is behind `application.py`.
-Spec: docs/protocol.md, section C.
+business. Inputs and effects are in `events.py`, what the machine orders is behind `application.py`; the six
+rules are `round.py`, the vote guard is `voting.py`, what must be durable before what is `journal.py` and
+`outbox.py`. Spec: docs/protocol.md, section C.
 """

@@ -1,9 +1,9 @@
 """The consensus machine: one input in, a list of effects out; no clock, chance, network or disk.
 
-`Machine.step` reads what peers send (everything is checked here before the round sees it), lets the round
-do what its rules allow (`round.py`), and says what is due: statuses, relays, requests for blocks, the next
-timer. A peer's fault is an effect, never an exception; an exception out of `step` is our own bug, and the
-node must stop. Spec: docs/protocol.md, C1 to C12.
+`Machine.step` has `intake.py` read what peers send, lets the round do what its rules allow (`round.py`),
+and says what is due: statuses, relays, requests for blocks, the next timer. A peer's fault is an effect,
+never an exception; an exception out of `step` is our own bug, and the node must stop.
+Spec: docs/protocol.md, C1 to C12.
 """
 
 from typing import assert_never
@@ -16,6 +16,7 @@ from consensus.catchup import Fetcher, what_is_missing
 from consensus.certificates import CertificateStore
 from consensus.config import ConsensusConfig
 from consensus.events import (
+    ALARM_SAFETY,
     ALARM_VOTING_LOCKED,
     Alarm,
     Broadcast,
@@ -177,7 +178,7 @@ class Machine:
         `now_ms` is a clock of any origin that never goes backwards. After an `Alarm` with `halt`, nothing.
         """
         self._now_ms = max(self._now_ms, now_ms)
-        if self._round.halted:
+        if self._round.execution.halted:
             return []
         match event:
             case PeerMessage():
@@ -195,10 +196,11 @@ class Machine:
                 self._start()
             case _:
                 assert_never(event)
-        self._round.progress(self._now_ms)
+        if not self._round.execution.halted:
+            self._round.progress(self._now_ms)
         self._send_due()
         effects = self._outbox.drain(self._journal)
-        if not self._round.halted:
+        if not self._round.execution.halted:
             effects += self._set_timer()
         return effects
 
@@ -275,11 +277,12 @@ class Machine:
 
     def _send_due(self) -> None:
         """Statuses, relays and requests whose time has come."""
-        if self._round.halted or not self._peers:
+        if self._round.execution.halted or not self._peers:
             return
         now_ms = self._now_ms
         if self._pacing.status_due(now_ms):
-            self._round.retry()
+            self._round.execution.retry()
+            self._round.blocks_changed = True
             self._outbox.messages.append(Broadcast(self._own_status()))
             for peer in self._fetcher.connected():
                 question = self._guard.question(peer)
@@ -291,7 +294,7 @@ class Machine:
             self._round.blocks_changed = False
             missing = what_is_missing(self._round.tree, self._round.store)
             if missing.conflict:
-                self._round.halt_unsafe(missing.conflict)
+                self._round.execution.halt(ALARM_SAFETY, missing.conflict)
                 return
             self._fetcher.want(missing, now_ms)
         for peer, request in self._fetcher.requests(now_ms, by_height=self._can_take_blocks()):
@@ -327,7 +330,7 @@ class Machine:
             ):
                 if deadline is not None:
                     due.append(deadline)
-        if self._round.backlog:
+        if self._round.execution.backlog:
             due.append(now_ms)
         deadline_ms = min(due, default=None)
         if deadline_ms is None or (deadline_ms == self._timer_ms and deadline_ms > now_ms):

@@ -5,9 +5,10 @@
          │                                                         ▼
          └── notarisation: vote finalize (C4) · nullification (C5) · finalisation: commit (C6)
 
-Everything that affects the round is a field of `Round`. Certificates and votes come in verified or are
-verified by the vote pool; messages from peers are read in `machine.py`; whether a vote may be cast is
-`voting.py`'s to say; timers are in `pacing.py`. Nothing here sends: effects go to the outbox.
+Everything that affects the round is a field of `Round`. Messages from peers are read in `intake.py`,
+certificates come in verified, and votes are verified by the vote pool; whether a vote may be cast at all is
+`voting.py`'s to say; blocks are executed and committed in `execution.py`; timers are in `pacing.py`.
+Nothing here sends: effects go to the outbox.
 """
 
 from ayni.v1.block_pb2 import (
@@ -20,33 +21,12 @@ from ayni.v1.block_pb2 import (
     Vote,
     VoteKind,
 )
-from consensus.application import (
-    Application,
-    BlockInvalid,
-    BlockSlot,
-    BlockUntimely,
-    BuiltBlock,
-    Unavailable,
-)
-from consensus.blocks import Block, BlockTree, certified, read_block
+from consensus.application import Application, BlockSlot, BuiltBlock, Unavailable
+from consensus.blocks import Block, BlockTree, read_block
 from consensus.certificates import CertificateStore
-from consensus.config import (
-    EVIDENCE_VIEWS,
-    EXECUTE_BYTES_MAX,
-    HEAVY_BODY_BYTES,
-    UNFINAL_WITH_TRANSACTIONS_MAX,
-)
-from consensus.events import (
-    ALARM_CERTIFIED_INVALID,
-    ALARM_INVALID_PROPOSAL,
-    ALARM_SAFETY,
-    ALARM_UNTIMELY_PROPOSAL,
-    Alarm,
-    Broadcast,
-    Commit,
-    PeerFault,
-    ReportEvidence,
-)
+from consensus.config import EVIDENCE_VIEWS, HEAVY_BODY_BYTES, UNFINAL_WITH_TRANSACTIONS_MAX
+from consensus.events import ALARM_SAFETY, Broadcast, ReportEvidence
+from consensus.execution import Execution
 from consensus.journal import Journal
 from consensus.leader import Presence, leader_of
 from consensus.outbox import Outbox
@@ -86,6 +66,16 @@ class Round:
         self.pool = pool
         self.ballot = ballot
         self._journal = journal
+        self.execution = Execution(
+            members=len(membership.members),
+            application=application,
+            tree=tree,
+            store=store,
+            ballot=ballot,
+            journal=journal,
+            pacing=pacing,
+            outbox=outbox,
+        )
         self._presence = presence
         self._pacing = pacing
         self._relay = relay
@@ -96,9 +86,6 @@ class Round:
         self.proposal: Proposal | None = None
         """Our own proposal of the current view, for those who lack it."""
         self.proposed_ms = 0
-        self.halted = False
-        self.backlog = False
-        """Whether work is left for another step at once."""
         self.blocks_changed = True
         """Whether another block may be missing now."""
         self.views_nullified = 0
@@ -107,11 +94,7 @@ class Round:
         """A consensus message came in for the current view (C10)."""
         self._became_final = False
         self._proposed_in_step = False
-        self._budget_bytes = 0
         self._changed = False
-        self._refused_any = False
-        self._untimely_view = 0
-        self._unavailable: list[Block] = []
 
     @property
     def leader(self) -> int:
@@ -136,7 +119,7 @@ class Round:
         held = self.store.held(kind, view)
         if held is not None or view <= self.tree.tip.view:
             if held is not None and kind == VOTE_KIND_FINALIZE and held.digest != certificate.digest:
-                self._halt(
+                self.execution.halt(
                     ALARM_SAFETY,
                     f"two blocks of view {view} are final, {held.digest.hex()} and "
                     f"{certificate.digest.hex()}: more than a third of the members are faulty",
@@ -158,7 +141,7 @@ class Round:
             self._finalize(certificate, now_ms)  # C4
             block = self.tree.get(certificate.digest)
             if block is not None and block.refused:
-                self._alarm_certified_invalid(block)
+                self.execution.alarm_certified_invalid(block)
             elif block is not None:
                 self.tree.retry(block)
         elif kind == VOTE_KIND_FINALIZE:
@@ -194,14 +177,6 @@ class Round:
         self.tree.add(block)
         self.blocks_changed = True
 
-    def retry(self) -> None:
-        """Look again at blocks whose parent's state was not there."""
-        self.blocks_changed = True
-        for block in self._unavailable:
-            if self.tree.get(block.digest) is block:
-                self.tree.retry(block)
-        self._unavailable.clear()
-
     def begin_voting(self, now_ms: int) -> None:
         """Voting is allowed from now on: vote what is overdue, and give the view its whole time (C4)."""
         self._pacing.stop()
@@ -213,132 +188,18 @@ class Round:
     def progress(self, now_ms: int) -> None:
         """Execute, commit, vote and propose until nothing more is allowed."""
         self._proposed_in_step = False
-        self._budget_bytes = EXECUTE_BYTES_MAX
-        self.backlog = False
+        self.execution.begin_step()
         self._changed = True
-        while self._changed and not self.halted:
-            self._changed = False
-            self._execute()
-            self._commit(now_ms)
+        while self._changed:
+            executed = self.execution.execute(self.candidate)
+            self._changed = self.execution.commit(now_ms) or executed
+            self.blocks_changed = self.blocks_changed or self._changed
+            if self.execution.halted:
+                return
             self._notarize(now_ms)
             self._pace(now_ms)
             self._propose(now_ms)
             self._nullify(now_ms)
-
-    def _execute(self) -> None:
-        """Execute what is notarised or proposed in this view, parents first (C2)."""
-        ready = self.tree.ready
-        while ready:
-            block = ready[0]
-            known = self.tree.get(block.digest) is block
-            notarized = self.store.notarized(block.view, block.digest) is not None
-            if not known or block.executed or block.refused or not (notarized or block is self.candidate):
-                ready.popleft()
-                continue
-            # Votes that are cast already need not wait for a big block, nor messages for many.
-            if self._budget_bytes <= 0 or (self._outbox.votes and len(block.body) > HEAVY_BODY_BYTES):
-                self.backlog = True
-                return
-            ready.popleft()
-            self._budget_bytes -= len(block.body)
-            # B2: the time matters for a vote; not for what a quorum, or we before a crash, voted for.
-            voted = self.ballot.held(VOTE_KIND_NOTARIZE, block.view) is not None
-            if self._link(block) and self._check(block, timely=not notarized and not voted):
-                self.tree.executed(block)
-                self._changed = self.blocks_changed = True
-
-    def _link(self, block: Block) -> bool:
-        """Check a block against its parent, and give it the nullifications between the two (C1, C9)."""
-        parent = self.tree.get(block.parent)
-        if parent is None:
-            return False
-        if block.height != parent.height + 1:
-            self._refuse(block, f"its height is {block.height} on a parent of height {parent.height}")
-            return False
-        nullifications = self.store.nullified_between(parent.view, block.view)
-        if nullifications is None:
-            self.tree.drop(block)
-            self.blocks_changed = True
-            if block.source >= 0:
-                reason = f"the block of view {block.view} came without the nullifications since its parent"
-                self._outbox.notices.append(PeerFault(block.source, reason))
-            return False
-        block.nullifications = tuple(nullifications)
-        return True
-
-    def _check(self, block: Block, *, timely: bool) -> bool:
-        try:
-            self._application.check(block.header, block.body, timely=timely)
-        except BlockInvalid as error:
-            self._refuse(block, str(error))
-        except BlockUntimely as error:
-            if self._untimely_view != block.view:
-                self._untimely_view = block.view  # it is sent again: one alarm a view
-                message = f"{self._what(block)}: {error}"
-                self._outbox.notices.append(Alarm(ALARM_UNTIMELY_PROPOSAL, message))
-        except Unavailable:
-            self._unavailable.append(block)
-        else:
-            return True
-        return False
-
-    def _refuse(self, block: Block, reason: str) -> None:
-        block.refused = reason
-        self._refused_any = self._changed = True
-        if self.store.notarized(block.view, block.digest) is not None:
-            self._alarm_certified_invalid(block)
-            return
-        message = f"{self._what(block)} is not valid: {reason}"
-        self._outbox.notices.append(Alarm(ALARM_INVALID_PROPOSAL, message))
-
-    def _alarm_certified_invalid(self, block: Block) -> None:
-        message = f"{self._what(block)} is notarised by a quorum, but not valid here: {block.refused}"
-        self._outbox.notices.append(Alarm(ALARM_CERTIFIED_INVALID, message))
-
-    def _commit(self, now_ms: int) -> None:
-        """Commit the highest final block that is executed, and its ancestors (C6)."""
-        tip = self.tree.tip
-        if self.store.final_view <= tip.view:
-            return
-        if self._refused_any:
-            self._halt_if_final_is_invalid()
-        for view in sorted(self.store.finalizations, reverse=True):
-            if view <= tip.view:
-                return
-            block = self.tree.get(self.store.finalizations[view].digest)
-            if block is None or not block.executed:
-                continue
-            chain, missing = self.tree.path(block.digest)
-            if not missing and all(self.store.notarized(block.view, block.digest) for block in chain):
-                self._commit_chain(chain, now_ms)
-                return
-
-    def _halt_if_final_is_invalid(self) -> None:
-        """A final block that the rules refuse here: this node, or a quorum, is wrong (B3)."""
-        final = self.store.finalization
-        chain, _ = self.tree.path(final.digest) if final is not None else ([], b"")
-        for block in chain:
-            if block.refused:
-                message = f"block {block.height} is final, but not valid here: {block.refused}"
-                self._halt(ALARM_CERTIFIED_INVALID, message)
-                return
-
-    def _commit_chain(self, chain: list[Block], now_ms: int) -> None:
-        blocks = tuple(
-            certified(
-                block,
-                self.store.notarized(block.view, block.digest),
-                self.store.finalized(block.view, block.digest),
-            )
-            for block in chain
-        )
-        tip = chain[-1]
-        self.tree.advance(tip)
-        self.store.prune(tip.view)
-        self.ballot.close(tip.view)
-        self._pacing.block_seen(now_ms)
-        self._outbox.commits.append(Commit(blocks, tip.digest, self._journal.forget(tip.view)))
-        self._changed = self.blocks_changed = True
 
     def _notarize(self, now_ms: int) -> None:
         """Vote notarize for the first proposal of the view that checks (C2)."""
@@ -403,14 +264,16 @@ class Round:
         if not self._pacing.running or not self.ballot.may(VOTE_KIND_NOTARIZE, self.view):
             return
         if self._proposed_in_step:
-            self.backlog = True  # a network of one member: one block a step
+            self.execution.backlog = True  # a network of one member: one block a step
             return
         found = self._parent()
         if found is None:
             return
         parent, nullifications = found
         if self._outbox.votes and len(parent.body) > HEAVY_BODY_BYTES:
-            self.backlog = True  # under load, our finalize vote need not wait for the block that we build
+            self.execution.backlog = (
+                True  # under load, our finalize vote need not wait for the block that we build
+            )
             return
         built = self._build(parent, now_ms)
         if built is None:
@@ -485,18 +348,6 @@ class Round:
         notarized = sum(1 for view in self.store.notarizations if final_view < view < self.view)
         return self.view - 1 - final_view - notarized
 
-    def _what(self, block: Block) -> str:
-        leader = leader_of(block.view, self._members)
-        return f"block {block.height} of view {block.view} by member {leader}"
-
     def _report(self, evidence: Evidence) -> None:
         self.evidence_reported += 1
         self._outbox.notices.append(ReportEvidence(evidence))
-
-    def _halt(self, code: str, message: str) -> None:
-        self.halted = True
-        self._outbox.notices.append(Alarm(code, message, halt=True))
-
-    def halt_unsafe(self, message: str) -> None:
-        """Stop: finality contradicts itself (C6)."""
-        self._halt(ALARM_SAFETY, message)
