@@ -44,6 +44,10 @@ RECORD_TYPES: dict[str, type[tuple[Any, ...]]] = {
 CASE_FIELDS = {"name", "rules", "given", "do", "refused", "postings", "records", "result"}
 
 
+def read(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text())
+
+
 def cases() -> Iterator[Any]:
     for path in sorted(CASES.glob("*.toml")):
         file = read(path)
@@ -79,10 +83,6 @@ def test_no_two_cases_of_a_file_have_one_name() -> None:
     for path in CASES.glob("*.toml"):
         names = [case["name"] for case in read(path)["case"]]
         assert len(set(names)) == len(names), path.name
-
-
-def read(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text())
 
 
 def take(world: World, step: Mapping[str, Any]) -> None:
