@@ -1,4 +1,4 @@
-"""`python -m node --config FILE [--set KEY=VALUE]` runs a node; `python -m node doctor …` scans a database."""
+"""`python -m node --config FILE [--set KEY=VALUE]` runs a node; `python -m node doctor …` scans its data."""
 
 from __future__ import annotations
 
