@@ -1,35 +1,24 @@
 """The per-account index of postings, so that a statement never scans the chain.
 
-Decides its rows: one for each (account, book, unit, height), holding that block's lines as msgpack:
-[[log index, [amount, balance after, counterparty, line, value date, reference]], …].
-Spec: DESIGN 4.5; what a statement shows is decided in `node/statements.py`.
+Decides its rows: one for each (account, book, unit, height), holding that block's postings as msgpack:
+[log index, posting, log index, posting, …]. Spec: DESIGN 4.5; what a statement shows is decided in `node/statements.py`.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from ledger.chain import FinalBlock
+from ledger.rule import Posting
 from node.store import POSTING, Batch, Database, next_prefix
 
 _HEIGHT_BYTES: Final = 8
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[tuple[int, tuple[int, int, str, int, int, str]]]).decode
-
-
-class Line(NamedTuple):
-    """One posting of an account in one book and unit."""
-
-    log_index: int
-    amount: int
-    balance_after: int
-    counterparty: str
-    line: int
-    value_date: int
-    reference: str
+_decode = msgspec.msgpack.Decoder(list[int | Posting]).decode
 
 
 class Book(NamedTuple):
@@ -41,20 +30,17 @@ class Book(NamedTuple):
 
 def add(batch: Batch, block: FinalBlock) -> None:
     """Adds a final block's postings."""
-    rows: dict[tuple[int, str, str], list[tuple[int, tuple[Any, ...]]]] = {}
+    # This runs twice for every leg there is: a posting is stored as it is, its row's own key and all.
+    rows: defaultdict[Any, list[Any]] = defaultdict(list)
     for entry in block.entries:
         log_index = entry.log_index
         for posting in entry.postings:
-            # (book, account, unit), and the rest: this runs twice for every leg there is.
-            whose = posting[:3]
-            row = rows.get(whose)
-            if row is None:
-                rows[whose] = [(log_index, posting[3:])]
-            else:
-                row.append((log_index, posting[3:]))
+            row = rows[posting[:3]]
+            row.append(log_index)
+            row.append(posting)
     height = block.header.height.to_bytes(_HEIGHT_BYTES)
-    for (book, account, unit), lines in rows.items():
-        batch.put(_prefix(account, Book(book, unit)) + height, _encode(lines))
+    for (book, account, unit), row in rows.items():
+        batch.put(_prefix(account, Book(book, unit)) + height, _encode(row))
 
 
 def books(database: Database, account: str) -> list[Book]:
@@ -74,21 +60,26 @@ def balance_before(database: Database, account: str, book: Book, height: int) ->
     prefix = _prefix(account, book)
     stop = prefix + height.to_bytes(_HEIGHT_BYTES)
     for _, row in database.range(prefix, stop, reverse=True):
-        return _decode(row)[-1][1][1]
+        return _pairs(row)[-1][1].balance_after
     return 0
 
 
 def lines(
     database: Database, account: str, book: Book, from_height: int, until_height: int
-) -> Iterator[tuple[int, Line]]:
-    """(height, line) in one book, from a height (inclusive) until another (exclusive), in order."""
+) -> Iterator[tuple[int, int, Posting]]:
+    """(height, log index, posting) in one book, from a height (inclusive) until another (exclusive), in order."""
     prefix = _prefix(account, book)
     start = prefix + from_height.to_bytes(_HEIGHT_BYTES)
     stop = prefix + until_height.to_bytes(_HEIGHT_BYTES)
     for key, row in database.range(start, stop):
         height = int.from_bytes(key[-_HEIGHT_BYTES:])
-        for log_index, rest in _decode(row):
-            yield height, Line(log_index, *rest)
+        for log_index, posting in _pairs(row):
+            yield height, log_index, posting
+
+
+def _pairs(row: bytes) -> list[tuple[int, Posting]]:
+    flat: list[Any] = _decode(row)
+    return list(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _account_prefix(account: str) -> bytes:

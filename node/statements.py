@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 from ayni.v1 import ledger_service_pb2 as pb
 from ayni.v1 import transaction_pb2
 from ledger import limits, records
+from ledger.rule import Posting
 from node import postings
-from node.postings import Book, Line
+from node.postings import Book
 from node.reads import BadRequest, NotFound, Reads
 from node.store import Database
 from node.tables import Tables
@@ -37,7 +38,7 @@ class _Placed(NamedTuple):
     book: int
     unit: str
     position: int
-    posting: Line
+    posting: Posting
 
 
 class Statements:
@@ -146,9 +147,9 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
 
 
-def _places(book: Book, found: Iterator[tuple[int, Line]]) -> Iterator[_Placed]:
-    for position, (height, posting) in enumerate(found):
-        yield _Placed(height, posting.log_index, posting.line, book.book, book.unit, position, posting)
+def _places(book: Book, found: Iterator[tuple[int, int, Posting]]) -> Iterator[_Placed]:
+    for position, (height, log_index, posting) in enumerate(found):
+        yield _Placed(height, log_index, posting.line, book.book, book.unit, position, posting)
 
 
 def _parse_token(token: str) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from ayni.v1 import block_pb2
 from ayni.v1 import ledger_service_pb2 as pb
 from ledger import records
 from ledger.chain import Chain
+from ledger.rule import Posting
 from ledger.state import MemoryReader
 from node import doctor
 from node.reads import BadRequest, NotFound, Reads
@@ -308,9 +309,9 @@ def test_postings_of_units_that_begin_alike_are_kept_apart(tmp_path: Path) -> No
     batch = Batch()
     for unit in ("EUC", "EUCX", "EU"):
         key = POSTING + b"a/b\x00\x01" + unit.encode() + b"\x00" + (1).to_bytes(8)
-        batch.put(key, postings._encode([(0, (5, 5, "a/c", 0, 1, unit))]))
+        batch.put(key, postings._encode([0, Posting(1, "a/b", unit, 5, 5, "a/c", 0, 1, unit)]))
     database.write(batch)
     assert [Book(1, "EU"), Book(1, "EUC"), Book(1, "EUCX")] == postings.books(database, "a/b")
-    found = [line.reference for _, line in postings.lines(database, "a/b", Book(1, "EUC"), 0, 9)]
+    found = [line.reference for _, _, line in postings.lines(database, "a/b", Book(1, "EUC"), 0, 9)]
     assert found == ["EUC"]
     database.close()
