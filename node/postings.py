@@ -1,7 +1,8 @@
 """The per-account index of postings, so that a statement never scans the chain.
 
 Decides its rows: one for each (account, book, unit, height), holding that block's postings as msgpack:
-[log index, posting, log index, posting, …]. Spec: DESIGN 4.5; what a statement shows is decided in `node/statements.py`.
+[log index, posting, log index, posting, …]. Spec: DESIGN 4.5; what a statement shows is decided in
+`node/statements.py`.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def balance_before(database: Database, account: str, book: Book, height: int) ->
 def lines(
     database: Database, account: str, book: Book, from_height: int, until_height: int
 ) -> Iterator[tuple[int, int, Posting]]:
-    """(height, log index, posting) in one book, from a height (inclusive) until another (exclusive), in order."""
+    """(height, log index, posting) in one book, from a height until (not with) another, in order."""
     prefix = _prefix(account, book)
     start = prefix + from_height.to_bytes(_HEIGHT_BYTES)
     stop = prefix + until_height.to_bytes(_HEIGHT_BYTES)
