@@ -127,7 +127,8 @@ class Tables:
         """Adds evidence against a member; False when it is held already, or the table is full."""
         first, second = evidence.first, evidence.second
         key = EVIDENCE + bytes([first.member]) + number(first.view) + bytes([first.kind, second.kind])
-        if self._db.get(key) is not None or sum(1 for _ in self.evidence()) >= _EVIDENCE_ROWS_MAX:
+        held = self._db.get(key) is not None or any(key == queued for queued, _ in batch.operations)
+        if held or sum(1 for _ in self.evidence()) >= _EVIDENCE_ROWS_MAX:
             return False
         batch.put(key, evidence.SerializeToString())
         return True

@@ -1,0 +1,220 @@
+"""The loop: durable before sent, committed before answered; what peers send is verified or faulted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ayni.v1 import block_pb2
+from ayni.v1 import peer_service_pb2 as pb
+from consensus import events
+from node.loop import Halt, Loop
+from node.outcomes import Settled
+from node.peers import Link
+from node.startup import prepare
+from node.store import JOURNAL
+from tests.node.acts import open_accounts
+from tests.node.founders import write_network
+from tests.node.ledgers import StoredLedger
+
+
+class Scripted:
+    """A machine that does as it is told: effects for each input, in turn; `caught_up` ends the wait."""
+
+    view = height = 0
+    catching_up = False
+    lock = ""
+    views_nullified = 0
+
+    def __init__(self, *script: list[events.Effect]) -> None:
+        self.script = list(script)
+        self.inputs: list[events.Input] = []
+        self.done = asyncio.Event()
+
+    def step(self, event: events.Input, now_ms: int) -> list[events.Effect]:
+        self.inputs.append(event)
+        effects = self.script.pop(0) if self.script else []
+        if not self.script:
+            self.done.set()
+        return effects
+
+
+class Wire:
+    """A network that notes what was sent, and what `look` saw at that moment."""
+
+    def __init__(self, look: Callable[[], object]) -> None:
+        self.links = {1: None}
+        self.look = look
+        self.sent: list[tuple[int | str, pb.PeerFrame, object]] = []
+        self.faults: list[tuple[int, str]] = []
+
+    def send(self, member: int, data: bytes) -> None:
+        self.sent.append((member, pb.PeerFrame.FromString(data), self.look()))
+
+    def broadcast(self, data: bytes) -> None:
+        self.sent.append(("all", pb.PeerFrame.FromString(data), self.look()))
+
+    def fault(self, member: int, reason: str) -> None:
+        self.faults.append((member, reason))
+
+
+class Rig:
+    """A loop over a real database, with a scripted machine and a noting network."""
+
+    def __init__(self, directory: Path, look: Callable[[Rig], object] = lambda rig: None) -> None:
+        prepared = prepare(write_network(directory)[0])
+        self.parts = prepared.parts
+        self.application = prepared.application
+        self.wire = Wire(lambda: look(self))
+        self.machine = Scripted()
+        self.loop: Loop
+
+    async def run(self, *script: list[events.Effect], feed: Callable[[Loop], None] | None = None) -> None:
+        """Steps through the script, one input for each list of effects."""
+        self.machine = machine = Scripted(*script)
+        fake: Any = machine
+        self.loop = Loop(self.parts, fake, self.parts.log)
+        network: Any = self.wire
+        self.loop.network = network
+        task = asyncio.create_task(self.loop.run())
+        if feed:
+            feed(self.loop)
+        waiting = asyncio.create_task(machine.done.wait())
+        await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED, timeout=10)
+        self.loop.stop()
+        await task
+
+    def certificate(self, kind: int, digest: bytes) -> block_pb2.Certificate:
+        return StoredLedger.certificate(self, kind, 1, digest)  # type: ignore[arg-type]
+
+    @property
+    def hash(self) -> bytes:
+        return self.parts.founding.hash
+
+
+VOTES = pb.Votes(votes=[block_pb2.Vote(view=1, kind=2, member=0)])
+
+
+async def test_what_is_persisted_is_on_disk_before_anything_is_sent(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, lambda rig: rig.parts.database.get(JOURNAL + b"v1"))
+    await rig.run([events.Broadcast(VOTES), events.Send(2, VOTES), events.Persist(((b"v1", b"vote"),))])
+    assert rig.wire.sent == [
+        ("all", pb.PeerFrame(votes=VOTES), b"vote"),
+        (2, pb.PeerFrame(votes=VOTES), b"vote"),
+    ]
+    assert rig.parts.tables.journal() == {b"v1": b"vote"}
+    rig.parts.database.close()
+
+
+async def test_a_block_is_on_disk_before_anybody_is_answered(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    parts = rig.parts
+    tx = parts.mempool.parse(open_accounts(rig.hash))
+    parts.mempool.add(tx, 0, is_local=True)  # type: ignore[arg-type]
+    block, refused = parts.chain.build(
+        rig.hash, parts.mempool.candidates(), epoch=0, view=1, leader=1, time_ms=parts.clock_ms()
+    )
+    assert refused == []
+    certified = block_pb2.CertifiedBlock(
+        header=block.header_bytes,
+        body=block.body,
+        notarization=rig.certificate(1, block.digest),
+        finalization=rig.certificate(3, block.digest),
+    )
+    heard: list[tuple[Settled, int]] = []
+
+    class Client:
+        def settled(self, tx_id: bytes, outcome: Settled) -> None:
+            tip = parts.tables.tip()
+            assert tip is not None
+            heard.append((outcome, tip.height))
+
+    parts.outcomes.watch(tx.tx_id, Client())  # type: ignore[union-attr]
+    persist = events.Persist(((b"old", b"1"), (b"kept", b"2")))
+    await rig.run([persist, events.Commit((certified,), block.digest, (b"old",))])
+    ((outcome, height),) = heard
+    assert (outcome.log_index, height) == (0, 1)  # type: ignore[union-attr]
+    assert parts.tables.journal() == {b"kept": b"2"}
+    assert len(parts.mempool) == 0
+    parts.database.close()
+
+
+async def test_final_and_unfinal_blocks_are_served_and_bounded(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    unfinal = block_pb2.CertifiedBlock(header=b"unfinal")
+    await rig.run([events.ServeBlocks(2, 7, (unfinal,), (b"\x01" * 32,), 1, 5)])
+    ((member, frame, _),) = rig.wire.sent
+    assert member == 2
+    assert frame.block_response == pb.BlockResponse(id=7, blocks=[unfinal])
+    rig.parts.database.close()
+
+
+async def test_evidence_is_kept_and_counted(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    votes = [block_pb2.Vote(view=3, kind=1, digest=bytes([n]) * 32, member=2) for n in (1, 2)]
+    evidence = block_pb2.Evidence(genesis_hash=rig.hash, first=votes[0], second=votes[1])
+    await rig.run([events.ReportEvidence(evidence)], [events.ReportEvidence(evidence)], feed=twice)
+    assert list(rig.parts.tables.evidence()) == [evidence]
+    assert rig.parts.metrics.registry.get_sample_value("consensus_evidence_total") == 1
+    rig.parts.database.close()
+
+
+async def test_a_fault_closes_the_stream_and_an_alarm_is_shown(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    await rig.run([events.PeerFault(3, "it lied"), events.Alarm("untimely_proposal", "clocks differ")])
+    assert rig.wire.faults == [(3, "it lied")]
+    assert rig.parts.warnings == {"untimely_proposal": "clocks differ"}
+    rig.parts.database.close()
+
+
+async def test_an_alarm_that_halts_stops_the_node(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    with pytest.raises(Halt, match="two histories are final"):
+        await rig.run([events.Alarm("safety", "two histories are final", halt=True)])
+    rig.parts.database.close()
+
+
+async def test_good_transactions_of_peers_are_taken_in_and_consensus_is_told(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    raws = [open_accounts(rig.hash, [f"emilia/c{number}"]) for number in range(3)]
+    frame = pb.PeerFrame(transactions=pb.Transactions(transactions=raws))
+    await rig.run([], [], feed=lambda loop: loop.peer_frame(Link(1, "japan"), frame, 10))
+    assert len(rig.parts.mempool) == 3
+    assert isinstance(rig.machine.inputs[-1], events.TransactionsPending)
+    rig.parts.database.close()
+
+
+async def test_a_peer_that_passes_on_a_bad_transaction_is_faulted(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    bad = bytearray(open_accounts(rig.hash))
+    bad[-1] ^= 1
+    good = open_accounts(rig.hash)
+    frame = pb.PeerFrame(transactions=pb.Transactions(transactions=[good, bytes(bad), good]))
+
+    def feed(loop: Loop) -> None:
+        loop.peer_frame(Link(2, "lombardia"), frame, 10)
+
+    await rig.run([], [], feed=feed)
+    ((member, reason),) = rig.wire.faults
+    assert member == 2
+    assert "it sent a transaction that no node takes in: the signature of key" in reason
+    assert len(rig.parts.mempool) == 1
+    rig.parts.database.close()
+
+
+async def test_transactions_are_passed_on_in_few_frames(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    await rig.run([], feed=lambda loop: None)
+    rig.loop.send_transactions([b"x" * 400_000] * 5)
+    sizes = [len(frame.transactions.transactions) for _, frame, _ in rig.wire.sent]
+    assert sizes == [2, 2, 1]
+    rig.parts.database.close()
+
+
+def twice(loop: Loop) -> None:
+    """One more input, for a script of two steps."""
+    loop.forward([])
