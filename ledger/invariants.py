@@ -45,12 +45,20 @@ def check_writes(before: Overlay, writes: Mapping[bytes, tuple[Any, ...]]) -> No
         key = records.class_key(class_id)
         return _unit_of(writes.get(key) or before.record(ClassRecord, key))
 
+    credit: dict[bytes, int] = defaultdict(int)
     for key, after in writes.items():
         table = key[:1]
         if table == b"b":
-            _count_balance(sums, key, before.record(BalanceRecord, key), after)
+            was = before.record(BalanceRecord, key)
+            credit[key[key.rindex(b"|") + 1 :]] += after[0] - was[0]
+            if after[1] != was[1]:
+                _count_limit(sums, key, after[1] - was[1])
             if key.startswith(b"b|pool|"):
-                invariant(after[0] >= 0, f"the pool's balance would be {after[0]}")
+                deposits = before.record(PoolUnitRecord, b"w|" + key[7:])[0]
+                if b"w|" + key[7:] not in writes:
+                    invariant(
+                        after[0] >= deposits, f"the pool would hold {after[0]}, deposits are {deposits}"
+                    )
         elif table in _COUNTED:
             _count(sums, key, after, 1, unit_of)
             _count(sums, key, before.record(_COUNTED[table], key), -1, unit_of)
@@ -61,6 +69,8 @@ def check_writes(before: Overlay, writes: Mapping[bytes, tuple[Any, ...]]) -> No
                     pool[0] >= after[0] >= 0,
                     f"common capital: the pool holds {pool[0]}, deposits are {after[0]}",
                 )
+    for unit, sum_ in credit.items():
+        sums["credit", unit.decode()] = sum_
     _check_zero(sums)
 
 
@@ -75,15 +85,17 @@ def check_state(entries: Iterable[tuple[bytes, bytes]]) -> None:
         table = key[:1]
         if table == b"b":
             record = records.decode(BalanceRecord, value)
-            _count_balance(sums, key, BalanceRecord(), record)
+            unit = key[key.rindex(b"|") + 1 :].decode()
+            sums["credit", unit] += record.balance
+            _count_limit(sums, key, record.credit_limit)
             if key.startswith(b"b|pool|"):
-                pools[key.decode().split("|")[2]] = record.balance
+                pools[unit] = record.balance
         elif table == b"c":
             units[key[2:].decode()] = _unit_of(records.decode(ClassRecord, value))
         elif table in _COUNTED:
             counted.append((key, records.decode(_COUNTED[table], value)))
     for key, item in counted:
-        _count(sums, key, item, 1, units.__getitem__)
+        _count(sums, key, item, 1, lambda class_id: units.get(class_id, ""))
         if isinstance(item, PoolUnitRecord):
             deposits[key[2:].decode()] = item.deposits
     for unit in sorted(set(pools) | set(deposits)):
@@ -95,11 +107,9 @@ def check_state(entries: Iterable[tuple[bytes, bytes]]) -> None:
     _check_zero(sums)
 
 
-def _count_balance(sums: Sums, key: bytes, before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
+def _count_limit(sums: Sums, key: bytes, limit: int) -> None:
     _, account, unit = key.decode().split("|")
-    sums["credit", unit] += after[0] - before[0]
-    if after[1] != before[1]:
-        sums["quota used", account.partition("/")[0], unit] += after[1] - before[1]
+    sums["quota used", account.partition("/")[0], unit] += limit
 
 
 def _count(sums: Sums, key: bytes, record: tuple[Any, ...], sign: int, unit_of: Callable[[str], str]) -> None:

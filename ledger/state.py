@@ -150,8 +150,9 @@ class Overlay:
     def nonce(self, author: str, nonce: bytes) -> bytes | None:
         """The tx_id that used `(author, nonce)` up to and with this block."""
         overlay: Overlay | None = self
+        key = (author, nonce)
         while overlay is not None:
-            if found := overlay.nonces.get((author, nonce)):
+            if found := overlay.nonces.get(key):
                 return found
             overlay = overlay.parent
         return self.base.reader.nonce(author, nonce)

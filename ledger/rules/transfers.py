@@ -22,7 +22,21 @@ from ledger.state import State
 def _fields(transfer: credit_pb2.Transfer) -> Refusal | None:
     if refusal := fields.count(transfer.legs, "transfer.legs", limits.LEGS_MAX):
         return refusal
+    is_account, is_unit = limits.ACCOUNT_NAME.match, limits.UNIT_CODE.match
     for line, leg in enumerate(transfer.legs):
+        reference = leg.reference
+        if (
+            is_account(leg.payee)
+            and is_unit(leg.unit)
+            and 1 <= leg.amount_minor <= limits.AMOUNT_MAX
+            and 1 <= leg.value_date <= limits.VALUE_DATE_MAX
+            and reference.isascii()
+            and reference.isprintable()
+            and len(reference) <= limits.REFERENCE_BYTES_MAX
+            and not leg.payer
+            and not leg.document_hash
+        ):
+            continue  # a leg as most are; any other is looked at field by field
         if refusal := _leg_fields(leg):
             return within(refusal, f"transfer.legs[{line}]")
     return None
