@@ -20,9 +20,9 @@ from ledger.rule import ParsedTransaction
 RETRANSMIT_MS = 2_000
 """A transaction taken from a client and not yet included goes to the peers again after this long."""
 RETRANSMIT_BATCH_MAX = 1_000
-PARSED_BYTES_MAX = 64 * 1024 * 1024
-PARSED_MAX = 50_000
-"""How many parsed transactions, and how much of them, are remembered beside those that wait."""
+PARSED_BYTES_MAX = 16 * 1024 * 1024
+PARSED_MAX = 20_000
+"""How many parsed transactions, and bytes of them, are remembered beside those that wait."""
 
 
 class Entry:
@@ -58,6 +58,8 @@ class Mempool:
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
         self._bytes = 0
         self._by_organisation: dict[str, int] = {}
+        self._waiting: dict[bytes, ParsedTransaction] = {}
+        """What waits, by its bytes."""
         self._parsed: OrderedDict[bytes, ParsedTransaction] = OrderedDict()
         self._parsed_bytes = 0
         self._fresh: list[bytes] = []
@@ -75,7 +77,7 @@ class Mempool:
 
     def parse(self, raw: bytes) -> ParsedTransaction | Refusal:
         """`raw` parsed and its signatures verified, at most once while it is remembered."""
-        known = self._parsed.get(raw)
+        known = self._waiting.get(raw) or self._parsed.get(raw)
         if known is not None:
             return known
         parsed = self._parse(raw)
@@ -99,6 +101,9 @@ class Mempool:
         self._by_organisation[entry.organisation] = waiting + 1
         self._entries[tx.tx_id] = entry
         self._bytes += len(tx.raw)
+        self._waiting[tx.raw] = tx
+        if self._parsed.pop(tx.raw, None) is not None:
+            self._parsed_bytes -= len(tx.raw)
         self._fresh.append(tx.tx_id)
         return Taken.NEW
 
@@ -129,6 +134,7 @@ class Mempool:
                 continue
             removed.append(entry)
             self._bytes -= len(entry.tx.raw)
+            self._waiting.pop(entry.tx.raw, None)
             left = self._by_organisation[entry.organisation] - 1
             if left:
                 self._by_organisation[entry.organisation] = left

@@ -98,6 +98,18 @@ def test_each_transaction_is_parsed_once_while_it_is_remembered() -> None:
     assert [raw] == asked
 
 
+def test_what_waits_is_not_parsed_again_however_much_else_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PARSED_MAX", 3)
+    mempool = pool()
+    (tx,) = some(mempool, 1)
+    mempool.add(tx, NOW, is_local=False)
+    some(mempool, 10)
+    assert tx is mempool.parse(tx.raw)
+    assert tx.raw not in mempool._parsed
+    mempool.remove([tx.tx_id])
+    assert tx is not mempool.parse(tx.raw)
+
+
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PARSED_MAX", 3)
     mempool = pool()
