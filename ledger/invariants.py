@@ -54,6 +54,7 @@ def check_writes(before: Overlay, writes: Mapping[bytes, tuple[Any, ...]]) -> No
             if after[1] != was[1]:
                 _count_limit(sums, key, after[1] - was[1])
             if key.startswith(b"b|pool|"):
+                invariant(after[0] >= 0, f"the pool's balance would be {after[0]}")
                 deposits = before.record(PoolUnitRecord, b"w|" + key[7:])[0]
                 if b"w|" + key[7:] not in writes:
                     invariant(
