@@ -28,7 +28,8 @@ def main() -> int:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
-    document = FIGURES[arguments.figure](arguments.runs, say).document(describe_machine())
+    machine = describe_machine()
+    document = FIGURES[arguments.figure](arguments.runs, say).document(machine)
     if arguments.json:
         print(json.dumps(document))
         return 0
@@ -38,7 +39,7 @@ def main() -> int:
     if "p99" in document:
         print(f"  p50 {document['p50']:,} {unit}, p99 {document['p99']:,} {unit}")
     print(f"  parameters: {', '.join(f'{name} {value}' for name, value in document['parameters'].items())}")
-    print(f"  machine: {', '.join(str(value) for value in document['machine'].values())}")
+    print(f"  machine: {', '.join(f'{name} {value}' for name, value in machine.items())}")
     return 0
 
 
