@@ -19,21 +19,35 @@ from typing import Any
 
 from audit.archive import write_export
 from bench.network import ACCOUNTS, VALIDATORS, Bench, running_bench
+from client.drafts import id_of
 from client.flow import flow
 from client.outcomes import Kind
 
 Say = Callable[[str], None]
 
-THROUGHPUT_TRANSACTIONS = 15_000
-THROUGHPUT_WINDOW = 6_000
-MULTILEG_TRANSACTIONS = 200
-MULTILEG_LEGS = 1_000
-MULTILEG_WINDOW = 100
-LATENCY_RATE = 100
-LATENCY_SECONDS = 20
-AUDIT_TRANSACTIONS = 20_000
-WARM_UP_TRANSACTIONS = 1_000
 FLOW_BATCH = 200
+MULTILEG_BATCH = 10
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is sent. The defaults are what a figure is measured with; tests send less."""
+
+    throughput_transactions: int = 15_000
+    throughput_window: int = 6_000
+    """Most on their way at once."""
+    multileg_transactions: int = 200
+    multileg_legs: int = 1_000
+    multileg_window: int = 100
+    latency_rate: int = 100
+    """Transactions a second."""
+    latency_seconds: int = 20
+    audit_transactions: int = 20_000
+    warm_up_transactions: int = 1_000
+    warm_up_multileg: int = 10
+
+
+SIZES = Sizes()
 
 
 @dataclass
@@ -63,79 +77,86 @@ class Figure:
         }
 
 
-def throughput(runs: int, say: Say) -> Figure:
+def throughput(runs: int, say: Say, sizes: Sizes = SIZES) -> Figure:
     """Single-leg transfers, signed one by one, final per second."""
     values = []
     with running_bench() as bench:
-        _flood(bench, bench.single_leg(WARM_UP_TRANSACTIONS), THROUGHPUT_WINDOW)
+        _flood(bench, bench.single_leg(sizes.warm_up_transactions), sizes.throughput_window)
         for run in range(runs):
-            say(f"run {run + 1} of {runs}: signing {THROUGHPUT_TRANSACTIONS:,} transfers")
-            signed = bench.single_leg(THROUGHPUT_TRANSACTIONS)
-            seconds = _flood(bench, signed, THROUGHPUT_WINDOW)
+            say(f"run {run + 1} of {runs}: signing {sizes.throughput_transactions:,} transfers")
+            signed = bench.single_leg(sizes.throughput_transactions)
+            seconds = _flood(bench, signed, sizes.throughput_window)
             values.append(len(signed) / seconds)
             say(f"  {values[-1]:,.0f} transactions a second")
     parameters = {
         "validators": VALIDATORS,
         "accounts": ACCOUNTS,
-        "transactions": THROUGHPUT_TRANSACTIONS,
+        "transactions": sizes.throughput_transactions,
         "legs": 1,
-        "window": THROUGHPUT_WINDOW,
+        "window": sizes.throughput_window,
     }
     return Figure("throughput", "transactions/s", values, parameters)
 
 
-def multileg(runs: int, say: Say) -> Figure:
+def multileg(runs: int, say: Say, sizes: Sizes = SIZES) -> Figure:
     """Legs final per second, in transfers of 1,000 legs over 1,000 accounts."""
     values = []
     with running_bench() as bench:
-        _flood(bench, bench.multi_leg(10, MULTILEG_LEGS), MULTILEG_WINDOW, batch=10)
+        _flood(
+            bench,
+            bench.multi_leg(sizes.warm_up_multileg, sizes.multileg_legs),
+            sizes.multileg_window,
+            MULTILEG_BATCH,
+        )
         for run in range(runs):
-            say(
-                f"run {run + 1} of {runs}: signing {MULTILEG_TRANSACTIONS} transfers of {MULTILEG_LEGS} legs"
-            )
-            signed = bench.multi_leg(MULTILEG_TRANSACTIONS, MULTILEG_LEGS)
-            seconds = _flood(bench, signed, MULTILEG_WINDOW, batch=10)
-            values.append(len(signed) * MULTILEG_LEGS / seconds)
+            each = f"{sizes.multileg_transactions:,} transfers of {sizes.multileg_legs:,} legs"
+            say(f"run {run + 1} of {runs}: signing {each}")
+            signed = bench.multi_leg(sizes.multileg_transactions, sizes.multileg_legs)
+            seconds = _flood(bench, signed, sizes.multileg_window, MULTILEG_BATCH)
+            values.append(len(signed) * sizes.multileg_legs / seconds)
             say(f"  {values[-1]:,.0f} legs a second")
     parameters = {
         "validators": VALIDATORS,
         "accounts": ACCOUNTS,
-        "transactions": MULTILEG_TRANSACTIONS,
-        "legs": MULTILEG_LEGS,
-        "window": MULTILEG_WINDOW,
+        "transactions": sizes.multileg_transactions,
+        "legs": sizes.multileg_legs,
+        "window": sizes.multileg_window,
     }
     return Figure("multileg", "legs/s", values, parameters)
 
 
-def latency(runs: int, say: Say) -> Figure:
+def latency(runs: int, say: Say, sizes: Sizes = SIZES) -> Figure:
     """From sending to a verified receipt, at 100 transactions a second: milliseconds."""
     p50s, p99s = [], []
     with running_bench() as bench:
-        _flood(bench, bench.single_leg(WARM_UP_TRANSACTIONS), THROUGHPUT_WINDOW)
+        _flood(bench, bench.single_leg(sizes.warm_up_transactions), sizes.throughput_window)
         for run in range(runs):
-            say(f"run {run + 1} of {runs}: {LATENCY_RATE} transfers a second for {LATENCY_SECONDS} s")
-            values = _paced(bench, bench.single_leg(LATENCY_RATE * LATENCY_SECONDS))
+            each = f"{sizes.latency_rate} transfers a second for {sizes.latency_seconds} s"
+            say(f"run {run + 1} of {runs}: {each}")
+            values = _paced(
+                bench, bench.single_leg(sizes.latency_rate * sizes.latency_seconds), sizes.latency_rate
+            )
             p50s.append(_percentile(values, 50))
             p99s.append(_percentile(values, 99))
             say(f"  p50 {p50s[-1]:.1f} ms, p99 {p99s[-1]:.1f} ms")
     parameters = {
         "validators": VALIDATORS,
         "accounts": ACCOUNTS,
-        "rate": LATENCY_RATE,
-        "seconds": LATENCY_SECONDS,
+        "rate": sizes.latency_rate,
+        "seconds": sizes.latency_seconds,
         "receipts": "verified",
     }
     return Figure("latency", "ms", p50s, parameters, {"p50": median(p50s), "p99": median(p99s)})
 
 
-def audit(runs: int, say: Say) -> Figure:
+def audit(runs: int, say: Say, sizes: Sizes = SIZES) -> Figure:
     """Offline audit with full re-execution: transactions per second of one core's time."""
     values = []
     with tempfile.TemporaryDirectory(prefix="ayni-bench-") as temporary:
         history = Path(temporary) / "export"
         with running_bench() as bench:
-            say(f"making a history of {AUDIT_TRANSACTIONS:,} transfers")
-            _flood(bench, bench.single_leg(AUDIT_TRANSACTIONS), THROUGHPUT_WINDOW)
+            say(f"making a history of {sizes.audit_transactions:,} transfers")
+            _flood(bench, bench.single_leg(sizes.audit_transactions), sizes.throughput_window)
             manifest = write_export(history, bench.testnet.signed_genesis, bench.client.export())
             genesis = bench.testnet.genesis_hash.hex()
         for run in range(runs):
@@ -153,7 +174,7 @@ def audit(runs: int, say: Say) -> Figure:
     return Figure("audit", "transactions/s/core", values, parameters)
 
 
-FIGURES: dict[str, Callable[[int, Say], Figure]] = {
+FIGURES: dict[str, Callable[..., Figure]] = {
     "throughput": throughput,
     "multileg": multileg,
     "latency": latency,
@@ -175,17 +196,15 @@ def _flood(bench: Bench, signed: Sequence[bytes], window: int, batch: int = FLOW
     return seconds
 
 
-def _paced(bench: Bench, signed: Sequence[bytes]) -> list[float]:
+def _paced(bench: Bench, signed: Sequence[bytes], rate: int) -> list[float]:
     """Sends one every 1/rate seconds, whatever comes back; milliseconds from due time to verified receipt."""
     due: dict[bytes, float] = {}
-    from client.drafts import id_of
-
     ids = [id_of(raw) for raw in signed]
     began = time.perf_counter() + 0.1
 
     def source() -> Iterator[bytes]:
         for index, raw in enumerate(signed):
-            at = began + index / LATENCY_RATE
+            at = began + index / rate
             while (left := at - time.perf_counter()) > 0:
                 time.sleep(left)
             due[ids[index]] = at

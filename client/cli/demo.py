@@ -30,7 +30,7 @@ SEED_DEFAULT = 2010
 @click.option("--keep", is_flag=True, help="Leave the network up, and say how to talk to it.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object on stdout.")
 @click.option("--scale", type=click.IntRange(1, 1000), default=1,
-              help="A year of one so-manieth, for tests: not the real totals.")  # fmt: skip
+              help="Play a year so many times smaller, for tests: not the real totals.")  # fmt: skip
 def command(seed: int, export: Path | None, keep: bool, as_json: bool, scale: int) -> int:
     """Replays a real time bank's year over four nodes, settles it, and verifies every signature offline."""
     from client.demo.report import render

@@ -7,6 +7,7 @@ the settlements and the clock; none from the scenario.
 from __future__ import annotations
 
 from collections import defaultdict
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from ayni.v1 import result_pb2
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LARGEST_SHOWN = 4
+LINE_CHARACTERS = 100
 
 
 def render(run: Run, console: Console) -> None:
@@ -47,11 +49,13 @@ def _title(run: Run, console: Console) -> None:
     console.print(
         f"A time bank's year over {run.books.federations} federations and {offices_of(run)} offices"
     )
-    for text in REAL_DATA if run.totals == REAL else SCALED_DATA:
-        console.print(f"  {'real' if run.totals == REAL else 'NOT REAL'}: {text}")
-    for text in SYNTHETIC_DATA:
-        console.print(f"  ours: {text}")
-    console.print(f"  seed: {run.seed}")
+    real = run.totals == REAL
+    said = [("real" if real else "NOT REAL", text) for text in (REAL_DATA if real else SCALED_DATA)]
+    said += [("ours", text) for text in SYNTHETIC_DATA]
+    for whose, text in [*said, ("seed", str(run.seed))]:
+        console.print(
+            fill(f"{whose}: {text}", LINE_CHARACTERS, initial_indent="  ", subsequent_indent="    ")
+        )
 
 
 def _care(run: Run, console: Console) -> None:
@@ -144,7 +148,8 @@ def _story(run: Run, unit: Unit, console: Console) -> None:
     columns = ("period", "paid from credit", "from deposit", "received", "arrears")
     print_table(console, columns, rows, right=columns)
     if run.refusal:
-        console.print(f"  when it tried to issue in arrears: {run.refusal}")
+        told = f"when it tried to issue in arrears: {run.refusal}"
+        console.print(fill(told, LINE_CHARACTERS, initial_indent="  ", subsequent_indent="    "))
 
 
 def _balance(run: Run, unit: Unit, console: Console) -> None:

@@ -1,0 +1,95 @@
+"""`ayni node` and `ayni testnet start` with nodes that run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from client.cli import main
+from client.testnet import Testnet, create, federation_names
+from client.testnet.founding import Founding
+from tests.network import running_network, until
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Testnet]:
+    with running_network(tmp_path_factory.mktemp("commands"), validators=2) as testnet:
+        yield testnet
+
+
+def config(testnet: Testnet, index: int = 0) -> str:
+    return str(testnet.nodes[index].directory / "node.toml")
+
+
+def test_status_says_height_peers_and_memory(network: Testnet, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["node", "status", "-c", config(network), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["federation"] == "emilia"
+    assert [(peer["federation"], peer["connected"]) for peer in document["peers"]] == [("lombardia", True)]
+    assert document["memory_bytes"] > 0
+    assert main(["node", "status", "-c", config(network)]) == 0
+    assert "emilia: in step" in capsys.readouterr().out
+
+
+def test_health_is_serving(network: Testnet, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["node", "health", "-c", config(network)]) == 0
+    assert capsys.readouterr().out == "serving\n"
+
+
+def test_config_check_of_a_running_node_can_leave_its_ports_alone(
+    network: Testnet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["config", "check", config(network)]) == 2
+    assert "cannot listen on 127.0.0.1" in capsys.readouterr().out
+    assert main(["config", "check", "--running", config(network)]) == 0
+
+
+def test_doctor_finds_a_stopped_node_well(tmp_path: Path) -> None:
+    with running_network(tmp_path, validators=1) as testnet:
+        testnet.stop()
+        done = subprocess.run(
+            [sys.executable, "-m", "client.cli", "node", "doctor", "-c", config(testnet)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_testnet_start_runs_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    testnet = create(tmp_path / "net", Founding(federations=federation_names(2), state_tree_bits=8))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "client.cli", "testnet", "start", str(testnet.directory)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=(tmp_path / "out").open("w"),
+        stderr=subprocess.STDOUT,
+    )
+    until(lambda: "The nodes run." in (tmp_path / "out").read_text(), "the network is up")
+    assert testnet.status(1).federation == "lombardia"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    assert "Stopping" in (tmp_path / "out").read_text()
+
+
+def test_node_start_becomes_the_node_and_stops_in_good_order(tmp_path: Path) -> None:
+    testnet = create(tmp_path / "net", Founding(federations=federation_names(1), state_tree_bits=8))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "client.cli", "node", "start", "-c", config(testnet)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=(tmp_path / "out").open("w"),
+        stderr=subprocess.STDOUT,
+    )
+    until(lambda: main(["node", "health", "-c", config(testnet)]) == 0, "the node serves")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
