@@ -245,6 +245,15 @@ class Reads:
             time_ms=self._tables.block(logged.height).header.time_ms,
         )
 
+    def transaction_by_nonce(self, author: str, nonce: bytes) -> pb.GetTransactionResponse:
+        """The final transaction with which `author` used `nonce`. Raises NotFound, BadRequest."""
+        if len(nonce) != limits.NONCE_BYTES:
+            raise BadRequest(f"nonce: has {len(nonce)} bytes; a nonce has {limits.NONCE_BYTES}")
+        tx_id = self._tables.nonce(author, nonce)
+        if tx_id is None:
+            raise NotFound(f"the log holds no transaction of {author} with this nonce (yet)")
+        return self.transaction(tx_id)
+
     def state_proof(self, key: bytes) -> receipt_pb2.StateProof:
         """One record, or its absence, against the last final block. Raises BadRequest, NotFound."""
         if not 1 <= len(key) <= STATE_KEY_BYTES_MAX:

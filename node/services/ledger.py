@@ -122,7 +122,9 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
 
     @answers
     def GetTransaction(self, request: pb.GetTransactionRequest) -> pb.GetTransactionResponse:
-        """A final transaction."""
+        """A final transaction: by its id or, without one, by its author and nonce."""
+        if not request.tx_id and request.author:
+            return self._reads.transaction_by_nonce(request.author, request.nonce)
         return self._reads.transaction(request.tx_id)
 
     @answers

@@ -16,7 +16,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from ayni.v1 import admin_service_pb2, admin_service_pb2_grpc, block_pb2
+from ayni.v1 import admin_service_pb2, admin_service_pb2_grpc, block_pb2, transaction_pb2
 from ayni.v1 import ledger_service_pb2 as pb
 from config import MempoolSection, NodeConfig
 from ledger.chain import FinalBlock
@@ -87,6 +87,14 @@ async def test_a_payment_is_final_with_a_receipt_that_verifies(alone: Alone) -> 
     verified = verify_receipt(outcome.receipt, alone.hash)
     assert (alone.id(raw), 1) == (verified.tx_id, verified.log_index)
     assert outcome.receipt == await alone.stub.GetReceipt(pb.GetReceiptRequest(tx_id=outcome.tx_id))
+
+
+async def test_a_transaction_is_found_by_its_author_and_nonce(alone: Alone) -> None:
+    raw = transfer(alone.hash, 5)
+    await alone.submit(raw)
+    body = transaction_pb2.Body.FromString(transaction_pb2.SignedTransaction.FromString(raw).body)
+    asked = pb.GetTransactionRequest(author=body.author, nonce=body.nonce)
+    assert raw == (await alone.stub.GetTransaction(asked)).transaction
 
 
 async def test_the_bytes_of_a_final_transaction_sent_again_yield_its_receipt(alone: Alone) -> None:
@@ -221,6 +229,18 @@ async def test_a_stream_of_another_network_is_refused(alone: Alone) -> None:
             "wait_ms: is",
         ),
         ("GetTransaction", pb.GetTransactionRequest(tx_id=b"x" * 32), "NOT_FOUND", "the log does not hold"),
+        (
+            "GetTransaction",
+            pb.GetTransactionRequest(author="a/b", nonce=bytes(16)),
+            "NOT_FOUND",
+            "the log holds no transaction of a/b with this nonce",
+        ),
+        (
+            "GetTransaction",
+            pb.GetTransactionRequest(author="a/b", nonce=b"x"),
+            "INVALID_ARGUMENT",
+            "nonce: has 1 bytes; a nonce has 16",
+        ),
         ("GetReceipt", pb.GetReceiptRequest(tx_id=b"x" * 32), "NOT_FOUND", "the log does not hold"),
         (
             "GetBlock",
