@@ -83,7 +83,8 @@ def examine(config: NodeConfig) -> int:
     if findings:
         print(
             f"{len(findings)} findings: do not vote on this disk; restore a copy, or move the database "
-            "away and let the node catch up from its peers"
+            "away: the node catches up from its peers and serves, but does not vote if they hold votes that "
+            "the disk lost (docs/operations.md)"
         )
         return EXIT_DAMAGED
     print("nothing is wrong")

@@ -29,7 +29,7 @@ from node.serving import block_response
 from node.store import JOURNAL, Batch
 
 INPUTS_A_TURN: Final = 64
-"""Inputs stepped before their effects are executed together: one sync for all of them."""
+"""Inputs stepped before their effects are executed together, unless one of them has to be durable first."""
 TRANSACTIONS_A_TURN: Final = 64
 """Transactions of peers verified between two looks at consensus (about 5 ms)."""
 FORWARD_BYTES_MAX: Final = 1024 * 1024
@@ -156,8 +156,8 @@ class Loop:
             if link is not None:
                 link.processed(size)
             effects += found
-            # What is final goes to disk before the machine goes on from it.
-            if any(isinstance(effect, events.Commit) for effect in found):
+            # A vote leaves before the machine goes on to a big block; what is final goes to disk first.
+            if any(isinstance(effect, events.Persist | events.Commit) for effect in found):
                 break
         if effects:
             self._execute(effects)
@@ -278,7 +278,9 @@ class Loop:
     def _alarm(self, code: str, message: str, halt: bool) -> None:
         self._parts.metrics.alarms.labels(code).inc()
         self._parts.warn(code, message)
-        self._log.error("alarm", code=code, message=message, halt=halt)
+        # A block's time is off also when an old proposal comes late: nobody need get up for that.
+        say = self._log.warning if code == events.ALARM_UNTIMELY_PROPOSAL else self._log.error
+        say("alarm", code=code, message=message, halt=halt)
         if halt:
             raise Halt(message)
 

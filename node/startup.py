@@ -132,7 +132,8 @@ def _verify_tip(founding: Founding, database: Database, tables: Tables, tip: Tip
     if fault:
         raise StoreDamaged(
             f"{database.path}: the last final block, {tip.height}, does not check: {fault}; run `ayni node "
-            "doctor`, then restore a copy, or move the database away and let the node catch up from its peers"
+            "doctor`, then move the database away: the node catches up from its peers and "
+            "serves, but does not vote if they hold votes that the disk lost (docs/operations.md)"
         )
 
 

@@ -155,7 +155,8 @@ class Database:
     def _damaged(self, detail: str) -> StoreDamaged:
         return StoreDamaged(
             f"{self.path}: the database is damaged ({detail}); run `ayni node doctor`, "
-            "then restore a copy, or move it away and let the node catch up from its peers"
+            "then move it away: the node catches up from its peers and serves, but does not vote "
+            "if they hold votes that the disk lost (docs/operations.md)"
         )
 
     def get(self, key: bytes) -> bytes | None:
