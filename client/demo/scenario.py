@@ -12,7 +12,7 @@ nearly 1.7 million credits had accumulated over the years. A credit is one hour.
 3.  One volunteer in twelve redeems, and has keys; for the others their office holds the account.
     Redeemed credits come in pieces of 1 to 4 hours: 30 of 100 credits at another office, drawn evenly
     from the 118, the rest at one's own. Any other volunteer of the providing office serves, and earns.
-4.  Every other earned credit is service recorded by the volunteer's office, in pieces of 3 to 12 hours:
+4.  Every other earned credit is service recorded by the volunteer's office, in pieces of 5 to 20 hours:
     every volunteer serves once, every recipient is cared for once, and who else is drawn evenly.
 5.  Of those pieces 55 in 100 are paid by user fee, 6.00 EUC an hour, the others by the organisation. One
     recipient in fifteen has paid in advance and pays fees in credit; the others pay in cash (a memo).
@@ -38,7 +38,7 @@ FEE_AN_HOUR_MINOR = 6_00
 """EUC cents."""
 ELSEWHERE_PERCENT = 30
 FEE_PERCENT = 55
-PIECE_HOURS = (3, 12)
+PIECE_HOURS = (5, 20)
 VOLUNTEERS_A_REDEEMER = 12
 RECIPIENTS_A_PREPAYER = 15
 OPENING_LEAST = 20
