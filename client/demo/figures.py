@@ -31,9 +31,8 @@ class Year:
     opening: int = 0
     recorded_fee: int = 0
     recorded_organisation: int = 0
-    recorded_credits: int = 0
-    """Service lines paid with credits, which are redemptions as well (H3)."""
     redeemed: int = 0
+    """Service lines paid with credits included: they are redemptions as well (H3)."""
     redeemed_elsewhere: int = 0
     fees_cash: Counter[str] = field(default_factory=Counter)
     """By unit."""
@@ -83,7 +82,6 @@ class Year:
                 case "organisation":
                     self.recorded_organisation += line.amount_minor
                 case "credits":
-                    self.recorded_credits += line.amount_minor
                     self.redeemed += line.amount_minor
         self.redeemed_elsewhere += _elsewhere(host, result)
 
@@ -107,16 +105,10 @@ def _elsewhere(provider: str, result: result_pb2.Result) -> int:
 class Books:
     """What the nodes say after the run, from the ledger's records."""
 
-    outstanding: dict[str, int]
-    """By unit: entitlements that somebody holds."""
     issued: dict[str, int]
     """By class, over all issuers; and what became of it."""
     redeemed: dict[str, int]
-    class_outstanding: dict[str, int]
-    pool_balance: dict[str, int]
-    deposits: dict[str, int]
-    claims: dict[str, int]
-    """By unit: what the pool owes."""
+    outstanding: dict[str, int]
     federations: int
     accredited: dict[str, int]
     """Accredited organisations, by federation."""
@@ -124,7 +116,6 @@ class Books:
     @classmethod
     def of(
         cls,
-        pool: ledger_service_pb2.GetPoolResponse,
         classes: ledger_service_pb2.ListClassesResponse,
         members: ledger_service_pb2.ListMembersResponse,
     ) -> Books:
@@ -134,13 +125,9 @@ class Books:
             return sum(int(getattr(issuer.record, name)) for issuer in entry.issuers)
 
         return cls(
-            outstanding={unit.unit: unit.record.outstanding for unit in pool.units},
             issued={entry.class_id: total(entry, "issued") for entry in classes.classes},
             redeemed={entry.class_id: total(entry, "redeemed") for entry in classes.classes},
-            class_outstanding={entry.class_id: total(entry, "outstanding") for entry in classes.classes},
-            pool_balance={unit.unit: unit.balance for unit in pool.units},
-            deposits={unit.unit: unit.record.deposits for unit in pool.units},
-            claims={unit.unit: unit.claims for unit in pool.units},
+            outstanding={entry.class_id: total(entry, "outstanding") for entry in classes.classes},
             federations=len(members.federations),
             accredited={
                 federation.name: sum(each.record.accredited for each in federation.organisations)
@@ -163,7 +150,7 @@ def differences(year: Year, books: Books) -> list[str]:
     compare(
         "credits outstanding (opening + earned - redeemed)",
         year.opening + year.earned - year.redeemed,
-        books.class_outstanding.get(hours, 0),
+        books.outstanding.get(hours, 0),
     )
     shares = sum(amount for class_id, amount in books.redeemed.items() if class_id != hours)
     compare("shares redeemed", year.shares_redeemed, shares)

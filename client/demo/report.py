@@ -61,7 +61,7 @@ def _title(run: Run, console: Console) -> None:
 def _care(run: Run, console: Console) -> None:
     year = run.year
     hours, money = run.units[HOURS], run.units[CREDIT]
-    closing = run.books.class_outstanding.get(year.hours_class, 0)
+    closing = run.books.outstanding.get(year.hours_class, 0)
     console.print(f"\nCare: {len(year.served_by):,} volunteers, {len(year.recipients):,} recipients")
     rows = [
         ("opening", year.opening, "accumulated before the year"),

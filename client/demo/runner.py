@@ -59,8 +59,6 @@ class Options:
     """Keep the history here."""
     keep: bool = False
     """Leave the network up."""
-    directory: Path | None = None
-    """Where the network's files go; None: a temporary directory."""
 
 
 @dataclass
@@ -79,7 +77,7 @@ def run_demo(options: Options, progress: Progress) -> tuple[Run, Testnet]:
 
     Raises ClientError when a node does not start or a transaction does not become final.
     """
-    directory = options.directory or Path(tempfile.mkdtemp(prefix="ayni-demo-"))
+    directory = Path(tempfile.mkdtemp(prefix="ayni-demo-"))
     testnet: Testnet | None = None
     done = False
     try:
@@ -217,7 +215,7 @@ class _Demo:
         target = self._options.export or self._testnet.directory / "export"
         self._progress("exporting the history", 0, 1)
         manifest = write_export(target, self._testnet.signed_genesis, self._counted(client, year))
-        books = Books.of(client.pool(), client.classes(), client.members())
+        books = Books.of(client.classes(), client.members())
         settlements = list(client.settlements().settlements)
         if self._options.keep:
             write_keystore(self._testnet, self._year.seeds())

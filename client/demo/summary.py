@@ -136,7 +136,7 @@ def summary(run: Run) -> dict[str, Any]:
         "earned": credits(year.earned),
         "redeemed": credits(year.redeemed),
         "redeemed_elsewhere": credits(year.redeemed_elsewhere),
-        "closing": credits(run.books.class_outstanding.get(year.hours_class, 0)),
+        "closing": credits(run.books.outstanding.get(year.hours_class, 0)),
         "service": {
             "total": credits(year.service),
             "credits": credits(year.redeemed),

@@ -30,7 +30,7 @@ def run() -> Run:
     memory = MemoryYear(7, totals)
     told = memory.run()
     closing = memory.year.opening + memory.year.earned - memory.year.redeemed
-    books = Books({}, {}, {}, {HOURS_CLASS: closing}, {}, {}, {}, 4, {"chubu": totals.offices + 4})
+    books = Books({}, {}, {HOURS_CLASS: closing}, 4, {"chubu": totals.offices + 4})
     return Run(
         seed=7,
         totals=totals,
