@@ -16,6 +16,7 @@ from ayni.v1.genesis_pb2 import Genesis, ParameterName
 POOL = "pool"
 DAY_MS = 86_400_000
 BASIS_POINTS = 10_000
+LOTS_MAX = 1_024
 
 DEPOSIT_BP = ParameterName.PARAMETER_NAME_DEPOSIT_BP
 ADVANCE_BP = ParameterName.PARAMETER_NAME_ADVANCE_BP
@@ -188,6 +189,21 @@ class NaiveBooks:
             lot = Lot(0, 0, 0, lot.issuer, 0, lot.issuer_only)
         lots = self.held[holder, class_id]
         lots[lot] = lots.get(lot, 0) + amount
+        if len(lots) > LOTS_MAX and holder != POOL:
+            self._join_oldest(lots)
+
+    def _join_oldest(self, lots: dict[Lot, int]) -> None:
+        """E3: in a full holding two lots alike become one, the later; the pair that is first complete."""
+        in_order = sorted(lots)
+        for place, later in enumerate(in_order):
+            for lot in in_order[:place]:
+                if self._alike(lot, later):
+                    lots[later] += lots.pop(lot)
+                    return
+
+    def _alike(self, one: Lot, other: Lot) -> bool:
+        expired = [0 < lot.expires_on < self.today for lot in (one, other)]
+        return (one.issuer, one.issuer_only) == (other.issuer, other.issuer_only) and expired[0] == expired[1]
 
     def take_lots(
         self, holder: str, class_id: str, amount: int, provider: str | None

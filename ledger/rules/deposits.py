@@ -24,13 +24,24 @@ def pay_deposit(
 
 
 def return_deposit(
-    context: Context, issuer: str, unit: str, amount: int, line: int, field: str
+    context: Context, issuer: str, unit: str, amount: int, line: int, field: str, reference: str = ""
 ) -> Refusal | None:
     """R3, S7: pool −amount, issuer +amount, tag −amount, by rule; the caller keeps to its deposit."""
     if not amount:
         return None
     retag_deposit(context, issuer, unit, -amount)
-    return books.pay(context, limits.POOL, issuer, unit, amount, line, field, by_rule=True)
+    return books.pay(
+        context,
+        limits.POOL,
+        issuer,
+        unit,
+        amount,
+        line,
+        field,
+        value_date=context.today,
+        reference=reference,
+        by_rule=True,
+    )
 
 
 def retag_deposit(context: Context, issuer: str, unit: str, change: int) -> None:

@@ -108,7 +108,8 @@ def _check_issue(context: Context, author: str, policy: ClassPolicy, lines: Any)
                 Refusal(
                     refusals.OVERFLOW,
                     path + "items",
-                    f"{line.items} items of {largest} are more than {limits.AMOUNT_MAX}; issue fewer",
+                    f"{line.items} items of {largest} are more than {limits.AMOUNT_MAX} (smallest parts of"
+                    f" {policy.unit}); issue fewer",
                 )
             )
         issued += line.items * policy.item_value
@@ -260,7 +261,7 @@ def _redeem_fields(payload: Any) -> Refusal | None:
     if payload.served_by and not limits.HOSTED_NAME.match(payload.served_by):
         return fields.invalid(
             name + "served_by",
-            f"{payload.served_by!r} is nobody who serves; write federation/organisation:sub",
+            f"{fields.quoted(payload.served_by)} is nobody who serves; write federation/organisation:sub",
         )
     return None
 
@@ -299,7 +300,14 @@ def _redeem(context: Context, author: str, payload: Any) -> Refusal | None:
         if issuer_only:
             context.result.issuer_only_lines.append(0)
         if refusal := book.issue(
-            provider, served_by, amount, payload.value_date, 0, name + "served_by", issuer_only=issuer_only
+            provider,
+            served_by,
+            amount,
+            payload.value_date,
+            0,
+            name + "served_by",
+            reference=payload.reference,
+            issuer_only=issuer_only,
         ):
             return refusal
     return book.write()

@@ -17,7 +17,7 @@ from ledger.rule import DUES, ENTITLEMENTS, Context, Posting
 from ledger.rules.classes import ClassPolicy
 from ledger.rules.expiry import index_expiry
 from ledger.rules.figures import Figures
-from ledger.rules.lots import held_value, insert_lot, is_expired, order_of_use
+from ledger.rules.lots import fold_oldest, held_value, insert_lot, is_expired, order_of_use
 
 
 class ClassBook:
@@ -33,6 +33,8 @@ class ClassBook:
         self._changed: set[str] = set()
         self._figures: dict[str, Figures] = {}
         self._dues_made = 0
+        self._lots_used = 0
+        self._classes_max = limits.HELD_CLASSES_MAX
 
     # --- what rules do -----------------------------------------------------------------------------------
 
@@ -45,6 +47,7 @@ class ClassBook:
         line: int,
         field: str,
         *,
+        reference: str = "",
         issuer_only: bool = False,
         brought_over: bool = False,
     ) -> Refusal | None:
@@ -60,8 +63,8 @@ class ClassBook:
         figures.issued += amount
         if not brought_over:
             figures.contributed += amount
-        self._post(issuer, -amount, holder, line, value_date, "")
-        self._post(holder, amount, issuer, line, value_date, "")
+        self._post(issuer, -amount, holder, line, value_date, reference)
+        self._post(holder, amount, issuer, line, value_date, reference)
         return None
 
     def redeem(
@@ -71,7 +74,7 @@ class ClassBook:
         amount: int,
         line: int,
         field: str,
-        value_date: int = 0,
+        value_date: int,
         reference: str = "",
     ) -> Refusal | None:
         """E5: oldest lots first: holder −v, issuer +v, and dues when the issuer is not the provider."""
@@ -86,7 +89,7 @@ class ClassBook:
             self._of(issuer).redeemed += value
             self._post(issuer, value, provider, line, value_date, reference)
             if issuer != provider:
-                self._owe(issuer, provider, value, line)
+                self._owe(issuer, provider, value, line, value_date, reference)
         self._of(provider).served += amount
         self._report(taken, line)
         return None
@@ -95,14 +98,16 @@ class ClassBook:
         self, holder: str, receiver: str, amount: int, field: str, reference: str = ""
     ) -> Refusal | None:
         """E4: lots move, oldest first; the receiver may be "pool"."""
+        self._classes_max = limits.HELD_CLASSES_GIVEN_MAX
         taken = self._take(holder, amount, field, None)
         if isinstance(taken, Refusal):
             return taken
         for lot in taken:
             if refusal := self._add(receiver, lot, field):
                 return refusal
-        self._post(holder, -amount, receiver, 0, 0, reference)
-        self._post(receiver, amount, holder, 0, 0, reference)
+        today = self._context.today
+        self._post(holder, -amount, receiver, 0, today, reference)
+        self._post(receiver, amount, holder, 0, today, reference)
         self._report(taken, 0)
         return None
 
@@ -117,12 +122,20 @@ class ClassBook:
         self._set(holder, [lot for lot in lots if not is_expired(lot, today)], -amount)
         for lot in expired:
             self._add_to_pool(lot)
-        self._post(holder, -amount, limits.POOL, 0, 0, "")
-        self._post(limits.POOL, amount, holder, 0, 0, "")
+        self._post(holder, -amount, limits.POOL, 0, today, "")
+        self._post(limits.POOL, amount, holder, 0, today, "")
         return amount
 
     def cancel(
-        self, issuer: str, holder: str, origin: int, origin_line: int, amount: int, line: int, field: str
+        self,
+        issuer: str,
+        holder: str,
+        origin: int,
+        origin_line: int,
+        amount: int,
+        line: int,
+        field: str,
+        reason: str,
     ) -> Refusal | None:
         """R3, R4: of the lot with that origin that `holder` still holds: holder −amount, issuer +amount."""
         lots = self._open(holder)
@@ -143,24 +156,25 @@ class ClassBook:
         figures = self._of(issuer)
         figures.cancelled += amount
         figures.contributed -= amount
-        self._post(holder, -amount, issuer, line, 0, "")
-        self._post(issuer, amount, holder, line, 0, "")
+        self._post(holder, -amount, issuer, line, today, reason)
+        self._post(issuer, amount, holder, line, today, reason)
         self._report([lot._replace(amount=amount)], line)
         return None
 
     def unredeem(
-        self, holder: str, provider: str, lots: Iterable[Lot], line: int, field: str
+        self, holder: str, provider: str, lots: Iterable[Lot], line: int, field: str, reason: str
     ) -> Refusal | None:
         """R5: what `lots_to_restore` said is the holder's again; the dues it made are owed back, now."""
+        today = self._context.today
         for lot in lots:
             if refusal := self._add(holder, lot, field, capped=False):
                 return refusal
             issuer, value = lot.issuer, lot.amount
             self._of(issuer).redeemed -= value
-            self._post(issuer, -value, provider, line, 0, "")
-            self._post(holder, value, provider, line, 0, "")
+            self._post(issuer, -value, provider, line, today, reason)
+            self._post(holder, value, provider, line, today, reason)
             if issuer != provider:
-                self._owe(provider, issuer, value, line)
+                self._owe(provider, issuer, value, line, today, reason)
             self._of(provider).served -= value
         return None
 
@@ -218,6 +232,13 @@ class ClassBook:
                 missing = 0
         if missing:
             return self._not_enough(holder, amount - missing, amount, field)
+        self._lots_used += len(taken)
+        if self._lots_used > limits.LOTS_USED_MAX:
+            return Refusal(
+                refusals.LOTS_TOO_MANY,
+                field,
+                f"this would use more than {limits.LOTS_USED_MAX} lots in one transaction; split it",
+            )
         self._set(holder, kept, -amount)
         return taken
 
@@ -234,12 +255,12 @@ class ClassBook:
             insert_lot(lots, lot)
         self._changed.add(holder)
         held = self._held[holder] = self._held[holder] + lot.amount
-        if len(lots) > limits.LOTS_MAX:
+        if len(lots) > limits.LOTS_MAX and not fold_oldest(lots, self._context.today):
             return Refusal(
                 refusals.LOTS_TOO_MANY,
                 field,
-                f"{holder} would hold {len(lots)} lots of class {self.policy.class_id}; at most"
-                f" {limits.LOTS_MAX} are allowed; have it redeem or give some first",
+                f"{holder} would hold {len(lots)} lots of class {self.policy.class_id}, no two of one issuer;"
+                f" at most {limits.LOTS_MAX} are allowed; have it redeem or give some first",
             )
         cap = self.policy.holder_cap
         if cap and capped and held > cap:
@@ -303,7 +324,9 @@ class ClassBook:
             )
         )
 
-    def _owe(self, debtor: str, creditor: str, value: int, line: int) -> None:
+    def _owe(
+        self, debtor: str, creditor: str, value: int, line: int, value_date: int, reference: str
+    ) -> None:
         """Dues: debtor −value, pool +value; pool −value, creditor +value. The pool's side nets to nothing."""
         self._dues_made += value
         for organisation, change, other in ((debtor, -value, creditor), (creditor, value, debtor)):
@@ -311,7 +334,15 @@ class ClassBook:
             figures.dues += change
             self._context.postings.append(
                 Posting(
-                    DUES, organisation, self.policy.unit, change, figures.dues_total(), other, line, 0, ""
+                    DUES,
+                    organisation,
+                    self.policy.unit,
+                    change,
+                    figures.dues_total(),
+                    other,
+                    line,
+                    value_date,
+                    reference,
                 )
             )
 
@@ -364,12 +395,12 @@ class ClassBook:
         classes = set(account.held_classes) - {self.policy.class_id}
         if holds:
             classes.add(self.policy.class_id)
-        if len(classes) > limits.HELD_CLASSES_MAX:
+        if holds and len(classes) > self._classes_max:
             return Refusal(
                 refusals.LOTS_TOO_MANY,
                 self._field,
-                f"{holder} holds entitlements of {limits.HELD_CLASSES_MAX} classes already, the most allowed;"
-                " have it use up one first",
+                f"{holder} holds entitlements of {len(classes) - 1} classes already, and at most"
+                f" {self._classes_max} are allowed here; have it use up one first",
             )
         self._context.state.put(key, account._replace(held_classes=tuple(sorted(classes))))
         return None

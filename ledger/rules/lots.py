@@ -54,6 +54,23 @@ def lot_used(use: result_pb2.LotUse, amount: int) -> Lot:
     )
 
 
+def fold_oldest(lots: list[Lot], today: int) -> bool:
+    """E3: the oldest lot that has a later one of its issuer joins the next such; whether there was a pair.
+
+    Both are `issuer_only` or neither, and both expired or neither. The later keeps its origin and expiry.
+    """
+    earlier: dict[tuple[str, bool, bool], int] = {}
+    for index, lot in enumerate(lots):
+        kind = (lot.issuer, lot.issuer_only, is_expired(lot, today))
+        first = earlier.get(kind)
+        if first is not None:
+            lots[index] = lot._replace(amount=lot.amount + lots[first].amount)
+            del lots[first]
+            return True
+        earlier[kind] = index
+    return False
+
+
 def insert_lot(lots: list[Lot], lot: Lot) -> None:
     """Puts a lot in order of use, merging it with the equal one if there is one."""
     key = order_of_use(lot)

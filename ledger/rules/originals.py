@@ -46,6 +46,9 @@ class Original(Protocol):
     def moved(self, line: int) -> int:
         """What a line of it moved: credit, or entitlement value."""
 
+    def unit(self, line: int) -> str:
+        """The unit of that."""
+
     def losers(self, line: int) -> tuple[str, ...]:
         """Who loses when a line of it is taken back, and therefore signs (R6)."""
 
@@ -70,6 +73,10 @@ class TransferOriginal:
     def moved(self, line: int) -> int:
         """See Original."""
         return self._legs[line].amount_minor
+
+    def unit(self, line: int) -> str:
+        """See Original."""
+        return self._legs[line].unit
 
     def losers(self, line: int) -> tuple[str, ...]:
         """The payee gives back."""
@@ -111,10 +118,21 @@ class _OfClass:
         """See Original."""
         return len(self._payload.lines)
 
+    def unit(self, line: int) -> str:
+        """See Original: the class's."""
+        return self._policy.unit
+
     def _cancel(self, context: Context, issuer: str, holder: str, line: Line) -> Refusal | None:
         """Of what the original's line gave the holder: holder −v, issuer's outstanding −v, cancelled +v."""
         return self._book(context).cancel(
-            issuer, holder, self._log_index, line.original_line, line.amount, line.position, line.field
+            issuer,
+            holder,
+            self._log_index,
+            line.original_line,
+            line.amount,
+            line.position,
+            line.field,
+            line.reason,
         )
 
     def _unredeem(
@@ -125,7 +143,7 @@ class _OfClass:
         refusal = (
             open_account(context.state, holder, line.field)
             or _issuers_open(context.state, lots, line)
-            or self._book(context).unredeem(holder, provider, lots, line.position, line.field)
+            or self._book(context).unredeem(holder, provider, lots, line.position, line.field, line.reason)
         )
         if not refusal and self._policy.kind == HOURS:
             refusal = self._cancel(context, provider, served_by, line)
@@ -157,7 +175,7 @@ class IssueOriginal(_OfClass):
             _part(deposit, moved, line, before.amount, before.deposit),
             context.state.organisation_unit(issuer, unit).deposit,
         )
-        if refusal := return_deposit(context, issuer, unit, returned, line.position, line.field):
+        if refusal := return_deposit(context, issuer, unit, returned, line.position, line.field, line.reason):
             return refusal
         context.result.deposits_minor.append(returned)
         price = 0

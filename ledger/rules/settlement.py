@@ -218,7 +218,17 @@ class _UnitClose:
 
     def _pay(self, payer: str, payee: str, amount: int) -> Refusal | None:
         """S8: by rule, whatever upper limits and suspensions say."""
-        return books.pay(self._context, payer, payee, self._unit, amount, 0, "close_period", by_rule=True)
+        return books.pay(
+            self._context,
+            payer,
+            payee,
+            self._unit,
+            amount,
+            0,
+            "close_period",
+            value_date=self._context.today,
+            by_rule=True,
+        )
 
     def _settle_dues(self, organisation: str, amount: int) -> None:
         """Dues: organisation +amount, pool −amount; oldest vintage first (negative: a claim is paid)."""
@@ -229,8 +239,9 @@ class _UnitClose:
         state.put(records.pool_unit_key(unit), pool._replace(dues=pool_dues))
         after = books.dues_total(dues)
         post = self._context.postings.append
-        post(Posting(DUES, organisation, unit, amount, after, limits.POOL, 0, 0, ""))
-        post(Posting(DUES, limits.POOL, unit, -amount, pool_dues, organisation, 0, 0, ""))
+        today = self._context.today
+        post(Posting(DUES, organisation, unit, amount, after, limits.POOL, 0, today, ""))
+        post(Posting(DUES, limits.POOL, unit, -amount, pool_dues, organisation, 0, today, ""))
 
     def _reset(self) -> None:
         """S9: dues as settled, counters of the period at zero."""

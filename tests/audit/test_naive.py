@@ -11,7 +11,7 @@ import pytest
 from audit import verify_export
 from ledger import books, records
 from ledger.rules import claims, deposits, holdings, lots, settlement
-from tests.audit.history import History, payments
+from tests.audit.history import HOURS, VALUE_DATE, History, accredit, ceiling, hours_class, opened, payments
 from tests.audit.year import year
 
 
@@ -130,3 +130,26 @@ def test_history_is_recomputed_whatever_the_number_of_members(tmp_path: Path) ->
     history.block()
 
     assert verify_export(history.export(tmp_path / "export"), history.hash).ok
+
+
+def test_a_full_holding_is_recomputed_as_the_rules_keep_it(tmp_path: Path) -> None:
+    """E3: the two oldest lots of one issuer become one, on both sides; some of them have expired."""
+    history = History()
+    host, aiko, ken = "japan/tokyo", "japan/tokyo:aiko", "japan/tokyo:ken"
+    history.block(history.decide(accredit(host), ceiling(host, "HRS", 900)))
+    history.block(
+        history.tx(host, open_accounts={"accounts": [opened(aiko), opened(ken)]}),
+        history.tx("japan", define_class=hours_class()),
+    )
+    line = {"served_by": aiko, "recipient": ken, "amount_minor": 1, "organisation": {}}
+    for days_ago, count in ((100, 3), (7, 800), (1, 220), (0, 30), (90, 2)):
+        dated = {**line, "value_date": VALUE_DATE - days_ago}
+        history.block(history.tx(host, record_service={"class_id": HOURS, "lines": [dated] * count}))
+    used = {"holder": aiko, "provider": host, "class_id": HOURS, "amount_minor": 850, "served_by": ken}
+    history.block(history.tx(host, aiko, redeem_entitlements={**used, "value_date": VALUE_DATE}))
+    given = {"holder": ken, "receiver": aiko, "class_id": HOURS, "amount_minor": 5}
+    history.block(history.tx(ken, give_entitlements=given))
+
+    report = verify_export(history.export(tmp_path / "export"), history.hash)
+
+    assert [str(finding) for finding in report.findings] == []

@@ -13,7 +13,7 @@ from ayni.v1 import credit_pb2, entitlements_pb2, pool_pb2, result_pb2
 from ledger import limits, records
 from ledger.records import Lot
 from ledger.refusals import Refusal
-from ledger.rules.lots import insert_lot, lots_to_restore, order_of_use
+from ledger.rules.lots import fold_oldest, insert_lot, lots_to_restore, order_of_use
 from tests.ledger.bare import DAY_MS, HASH, START_DAY, Bare, define_class
 
 A, B, C = "f/a", "f/b", "g/c"
@@ -117,18 +117,103 @@ def test_a_redemption_is_restored_latest_lot_first_and_where_the_last_reversal_s
     assert second[1] == Lot(A, 5, 1, 0, 7, 9, False)
 
 
-def test_a_holding_has_at_most_so_many_lots() -> None:
-    bare = bare_with_classes()
-    lines = [("f/a:p-1", "f/a:p-2", 1)] * limits.LOTS_MAX
+def full_of_hours(bare: Bare, holder: str = "f/a:p-1") -> None:
+    lines = [(holder, "f/a:p-2" if holder != "f/a:p-2" else "f/a:p-3", 1)] * limits.LOTS_MAX
     assert bare.do(*serve(A, *lines)) is None
-    assert len(held(bare, "f/a:p-1", HOURS)) == limits.LOTS_MAX
+    assert len(held(bare, holder, HOURS)) == limits.LOTS_MAX
+
+
+def test_care_is_recorded_for_who_holds_the_most_lots_and_the_two_oldest_become_one() -> None:
+    bare = bare_with_classes()
+    full_of_hours(bare)
+    assert bare.do(*serve(A, ("f/a:p-1", "f/a:p-2", 7))) is None
+    lots = held(bare, "f/a:p-1", HOURS)
+    assert len(lots) == limits.LOTS_MAX
+    assert (lots[0], lots[1], lots[-1]) == ((2, 2, 1), (1, 2, 2), (7, 3, 0))
+    bare.check()
+
+
+def test_what_joined_a_later_lot_has_lost_its_tag_and_cannot_be_taken_back() -> None:
+    bare = bare_with_classes()
+    full_of_hours(bare)
+    assert bare.do(*serve(A, ("f/a:p-1", "f/a:p-2", 7))) is None
+
+    def take_back(log_index: int, line: int, amount: int) -> Refusal | None:
+        lines = [credit_pb2.ReversalLine(line=line, amount_minor=amount)]
+        original = bare.tx_id(log_index)
+        return bare.do("f/a:p-1", credit_pb2.Reversal(original_tx_id=original, lines=lines))
+
+    refusal = take_back(2, 0, 1)
+    assert refusal is not None
+    assert (refusal.name, refusal.field) == ("NOT_ENOUGH_HELD", "reversal.lines[0].amount_minor")
+    assert "still holds 0 of what that line gave it" in refusal.message
+    assert take_back(2, 1, 1) is None
+    assert take_back(3, 0, 7) is None
+    assert held(bare, "f/a:p-1", HOURS)[0] == (1, 2, 1)
+    bare.check()
+
+
+def test_a_full_holding_takes_gifts_and_what_a_reversal_restores() -> None:
+    bare = bare_with_classes()
+    full_of_hours(bare)
+    assert bare.do(*redeem("f/a:p-1", B, 3, served_by="f/b:p-1")) is None
+    assert bare.do(*serve(A, *[("f/a:p-1", "f/a:p-2", 1)] * 3)) is None
+    lines = [credit_pb2.ReversalLine(line=0, amount_minor=3)]
+    original = bare.tx_id(3)
+    assert bare.do(B, credit_pb2.Reversal(original_tx_id=original, lines=lines)) is None
+    assert bare.do(*serve(A, ("f/a:p-2", "f/a:p-3", 1))) is None
+    assert bare.do(*give("f/a:p-2", "f/a:p-1", 1, HOURS)) is None
+    lots = held(bare, "f/a:p-1", HOURS)
+    assert (len(lots), sum(amount for amount, _, _ in lots)) == (limits.LOTS_MAX, limits.LOTS_MAX + 4)
+    bare.check()
+
+
+def test_only_lots_of_one_issuer_and_alike_become_one() -> None:
+    expired = Lot(A, 1, 0, 0, 1, 9)
+    lots = [
+        expired,
+        Lot(B, 2, 0, 1, 1, 20),
+        Lot(A, 4, 0, 2, 1, 20),
+        Lot(A, 8, 0, 3, 1, 20, True),
+        Lot(A, 16, 0, 4, 2, 21),
+        Lot(B, 32, 0, 5, 2, 21),
+    ]
+    assert fold_oldest(lots, 10)
+    assert lots == [expired, lots[1], Lot(A, 8, 0, 3, 1, 20, True), Lot(A, 20, 0, 4, 2, 21), lots[4]]
+    assert fold_oldest(lots, 10)
+    assert [item.amount for item in lots] == [1, 8, 20, 34]
+    assert not fold_oldest(lots, 10)
+    assert fold_oldest(lots, 9)
+    assert [item.amount for item in lots] == [8, 21, 34]
+
+
+def test_a_holding_of_as_many_issuers_takes_no_other() -> None:
+    bare = bare_with_classes()
+    lots = tuple([Lot(f"f/i-{n}", 1, 0, n, 1) for n in range(limits.LOTS_MAX)])
+    bare.put(records.holding_key("f/a:p-1", HOURS), records.HoldingRecord(lots))
     refusal = bare.do(*serve(A, ("f/a:p-1", "f/a:p-2", 1)))
     assert refusal is not None
     assert (refusal.name, refusal.field) == ("LOTS_TOO_MANY", "record_service.lines[0].served_by")
-    assert "would hold 1025 lots" in refusal.message
-    assert "at most 1024" in refusal.message
-    assert bare.do(*give("f/a:p-1", "f/a:p-2", 1, HOURS)) is None
-    assert bare.do(*serve(A, ("f/a:p-1", "f/a:p-2", 1))) is None
+    assert "would hold 1025 lots of class hours@f, no two of one issuer; at most 1024" in refusal.message
+
+
+def test_one_transaction_uses_at_most_so_many_lots() -> None:
+    bare = bare_with_classes()
+    bare.parameter(5, "HRS", limits.AMOUNT_MAX)  # nobody attests
+    holders = [f"f/a:h-{n:02}" for n in range(limits.LOTS_USED_MAX // limits.LOTS_MAX + 1)]
+    for holder in holders:
+        bare.put(records.account_key(holder), records.AccountRecord(opened_height=1))
+        full_of_hours(bare, holder)
+    host, record = serve(A, *[("f/a:p-1", "f/a:p-2", limits.LOTS_MAX)] * len(holders))
+    for line, holder in zip(record.lines, holders, strict=True):
+        line.credits.holder = holder
+    refusal = bare.do(host, record)
+    assert refusal is not None
+    assert (refusal.name, refusal.field) == ("LOTS_TOO_MANY", "record_service.lines[16].amount_minor")
+    assert "use more than 16384 lots in one transaction; split it" in refusal.message
+    del record.lines[-1]
+    assert bare.do(host, record) is None
+    assert len(bare.result.lots_used) == limits.LOTS_USED_MAX
 
 
 def test_the_pool_takes_any_number_of_lots_and_keeps_one_for_each_issuer() -> None:
@@ -161,6 +246,79 @@ def test_an_account_holds_at_most_so_many_classes() -> None:
     assert refusal is not None
     assert (refusal.name, refusal.field) == ("LOTS_TOO_MANY", "issue_entitlements.class_id")
     assert "64 classes already" in refusal.message
+
+
+def test_gifts_leave_room_for_the_classes_of_what_is_earned() -> None:
+    bare = bare_with_classes()
+    for number in range(limits.HELD_CLASSES_GIVEN_MAX + 1):
+        class_id = f"c-{number}@f"
+        assert bare.do("f", define_class(class_id)) is None
+        line = entitlements_pb2.IssueLine(holder="f/b:p-1", items=2, value_date=1, document_hash=HASH)
+        assert bare.do(A, entitlements_pb2.IssueEntitlements(class_id=class_id, lines=[line])) is None
+        refusal = bare.do(*give("f/b:p-1", "f/a:p-1", 1, class_id))
+        if number < limits.HELD_CLASSES_GIVEN_MAX:
+            assert refusal is None
+    assert refusal is not None
+    assert (refusal.name, refusal.field) == ("LOTS_TOO_MANY", "give_entitlements.class_id")
+    assert "f/a:p-1 holds entitlements of 32 classes already" in refusal.message
+    assert bare.do(*give("f/b:p-1", "f/a:p-1", 1, "c-0@f")) is None
+    assert bare.do(*donate("f/b:p-1", 2, class_id)) is None
+    assert bare.do(*serve(A, ("f/a:p-1", "f/a:p-2", 1))) is None
+
+
+# --- what a statement shows -------------------------------------------------------------------------------
+
+
+def said(bare: Bare) -> set[tuple[int, str]]:
+    """Value date and reference of every posting of the last transaction."""
+    return {(posting.value_date, posting.reference) for posting in bare.postings}
+
+
+def test_every_posting_of_a_redemption_carries_its_value_date_and_reference() -> None:
+    bare = bare_with_classes()
+    assert bare.do(*serve(A, ("f/a:p-1", "f/a:p-2", 90))) is None
+    provider, redemption = redeem("f/a:p-1", B, 60, served_by="f/b:p-1")
+    redemption.value_date, redemption.reference = START_DAY - 3, "winter"
+    assert bare.do(provider, redemption) is None
+    assert len(bare.postings) == 6  # two of them dues
+    assert said(bare) == {(START_DAY - 3, "winter")}
+
+
+def test_every_posting_of_a_service_paid_with_credits_carries_its_value_date() -> None:
+    bare = bare_with_classes()
+    assert bare.do(*serve(A, ("f/a:p-1", "f/a:p-2", 90))) is None
+    host, record = serve(B, ("f/b:p-1", "f/b:p-2", 60), paid_by="f/a:p-1")
+    record.lines[0].value_date = START_DAY - 2
+    assert bare.do(host, record) is None
+    assert said(bare) == {(START_DAY - 2, "")}
+
+
+def test_every_posting_of_a_reversal_is_dated_now_and_says_why() -> None:
+    bare = bare_with_classes()
+    assert bare.do(*issue(A, "f/a:p-1", 90)) is None
+    assert bare.do(*redeem("f/a:p-1", B, 60)) is None
+    bare.time_ms += 2 * DAY_MS
+    for author, log_index, amount in ((B, 3, 60), ("f/a:p-1", 2, 90)):
+        lines = [credit_pb2.ReversalLine(line=0, amount_minor=amount)]
+        reversal = credit_pb2.Reversal(original_tx_id=bare.tx_id(log_index), lines=lines, reason="error")
+        assert bare.do(author, reversal) is None
+        assert len(bare.postings) == 4
+        assert said(bare) == {(START_DAY + 2, "error")}
+
+
+def test_what_has_no_value_date_of_its_own_is_dated_by_its_block() -> None:
+    bare = bare_with_classes()
+    assert bare.do(*issue(A, "f/a:p-1", 90)) is None
+    gift, donation = give("f/a:p-1", "f/a:p-2", 1)[1], donate("f/a:p-1", 1)[1]
+    paid = pool_pb2.ContributeToPool(payer=A, unit="EUC", amount_minor=1)
+    opening = pool_pb2.Opening()
+    opening.lines.add().balance.CopyFrom(
+        pool_pb2.OpeningBalance(debtor=A, creditor=B, unit="EUC", amount_minor=1)
+    )
+    assert bare.do(*redeem("f/a:p-1", B, 60)) is None
+    for payload in (gift, donation, paid, opening, pool_pb2.ClosePeriod(period=1)):
+        assert bare.do("f" if payload.DESCRIPTOR.name == "ClosePeriod" else A, payload) is None
+        assert said(bare) == {(START_DAY, "")}
 
 
 def test_no_total_passes_what_a_record_can_hold() -> None:
