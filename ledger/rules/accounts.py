@@ -115,10 +115,13 @@ def _open(context: Context, author: str, payload: members_pb2.OpenAccounts) -> R
     ):
         return refusal
     for i, new in enumerate(payload.accounts):
+        at = f"open_accounts.accounts[{i}]"
+        if ":" not in new.account and (refusal := room_for_organisation(state, new.account, f"{at}.account")):
+            return refusal
         create_account(
             state, context.height, new.account, new.keys if new.HasField("keys") else None, new.commitment
         )
-        if refusal := _put_limits(state, new.account, new.limits, f"open_accounts.accounts[{i}]"):
+        if refusal := _put_limits(state, new.account, new.limits, at):
             return refusal
     return None
 
@@ -157,6 +160,19 @@ def _may_open(
             f"{author} is suspended and opens no accounts; its federation can",
         )
     opened.add(account)
+
+
+def room_for_organisation(state: State, organisation: str, field: str) -> Refusal | None:
+    """A1: a federation has at most ORGANISATIONS_MAX organisations open."""
+    federation = limits.federation_of(organisation)
+    if len(state.federation(federation).organisations) < limits.ORGANISATIONS_MAX:
+        return None
+    return Refusal(
+        refusals.NOT_PERMITTED,
+        field,
+        f"{federation} has {limits.ORGANISATIONS_MAX} organisations already, the most allowed;"
+        " close one first",
+    )
 
 
 def create_account(
@@ -218,6 +234,16 @@ def _put_limits(state: State, account: str, named: Sequence[members_pb2.Limit], 
     for i, limit in enumerate(named):
         key = records.balance_key(account, limit.unit)
         before = state.get(BalanceRecord, key)
+        # Else the quota would be free again for others while the account still owes what it was granted.
+        least = min(-before.balance, before.credit_limit)
+        if limit.credit_limit_minor < least:
+            return Refusal(
+                refusals.LIMIT_EXCEEDED,
+                f"{path}.limits[{i}].credit_limit_minor",
+                f"{account} owes {-before.balance} (smallest parts of {limit.unit}) of its credit limit of"
+                f" {before.credit_limit}, which cannot be below what is used; set {least}, and lower it again"
+                " as that is paid back",
+            )
         if refusal := change_quota(
             state,
             limits.federation_of(account),
@@ -317,6 +343,14 @@ def _empty(state: State, account: str, field: str, closing: int) -> Refusal | No
                 account,
                 f"has a deposit of {record.deposit} (smallest parts of {unit})",
                 "a settlement releases it",
+            )
+        if record.contributions or record.served:
+            return _not_empty(
+                field,
+                account,
+                f"issued {record.contributions} and served {record.served} in this period (smallest parts of"
+                f" {unit})",
+                "the next settlement publishes it",
             )
     return None
 

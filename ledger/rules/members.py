@@ -21,7 +21,12 @@ from ledger.records import (
 )
 from ledger.refusals import Refusal
 from ledger.rule import Context, ParsedTransaction, Party, Rule, federation_party, open_account, signed_by
-from ledger.rules.accounts import create_account, keys_of_federations, not_of_a_federation
+from ledger.rules.accounts import (
+    create_account,
+    keys_of_federations,
+    not_of_a_federation,
+    room_for_organisation,
+)
 from ledger.rules.precedence import foremost
 from ledger.rules.quotas import change_quota
 from ledger.state import State
@@ -144,15 +149,16 @@ def _decision_authorise(state: State, tx: ParsedTransaction) -> Refusal | None:
 def _decide(context: Context, author: str, decision: members_pb2.Decision) -> Refusal | None:
     state = context.state
     at = decision.effective_height
+    late = None
     if at and at <= context.height:
-        return Refusal(
+        late = Refusal(
             refusals.DECISION_TOO_LATE,
             "decision.effective_height",
             f"it would take effect at height {at}, and this block is {context.height}; choose a later height,"
             " or 0 for at once",
         )
     scratch = _scratch(state)
-    if refusal := _apply_items(scratch, context.height, decision):
+    if refusal := foremost((late, _apply_items(scratch, context.height, decision))):
         return refusal
     encoded = decision.SerializeToString(deterministic=True)
     if not at:
@@ -243,6 +249,7 @@ def _may_accredit(
     yield _known_federation(state, limits.federation_of(organisation), f"{path}.organisation")
     if accredit.HasField("keys"):
         yield not_of_a_federation(keys_of_federations(state), accredit.keys, f"{path}.keys")
+        yield room_for_organisation(state, organisation, f"{path}.organisation")
         if exists:
             yield Refusal(
                 refusals.ACCOUNT_EXISTS,

@@ -130,7 +130,8 @@ class Ledger(RuleBasedStateMachine):
             self.suspend_or_reinstate(data.draw(organisations), data.draw(st.booleans()))
 
     def set_credit_limit(self, name: str, value: int) -> None:
-        expected = self.grant(self.credit_limits, name, value)
+        below = value < -self.balances[name]
+        expected = "LIMIT_EXCEEDED" if below else self.grant(self.credit_limits, name, value)
         self.set_limit(name, {"unit": "EUC", "credit_limit_minor": value}, expected)
         if not expected:
             self.upper_limits.pop(name, None)
@@ -183,6 +184,12 @@ class Ledger(RuleBasedStateMachine):
         for federation in FEDERATIONS:
             record = state.get(records.QuotaRecord, records.quota_key(federation, "EUC"))
             assert (record.quota, record.used) == (self.quotas[federation], self.used(federation))
+
+    @invariant()
+    def what_a_federation_s_accounts_owe_is_within_its_quota_s_use(self) -> None:
+        for federation in FEDERATIONS:
+            own = [name for name in ACCOUNTS if name.partition("/")[0] == federation]
+            assert sum([max(0, -self.balances[name]) for name in own]) <= self.used(federation)
 
     @invariant()
     def the_whole_state_adds_up(self) -> None:
