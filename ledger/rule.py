@@ -95,9 +95,23 @@ def signed_by(parties: Parties) -> Authorise:
 
     def authorise(state: State, tx: ParsedTransaction) -> Refusal | None:
         found = parties(state, tx.body.author, tx.payload)
-        return found if isinstance(found, Refusal) else check_signers(found, tx.signers)
+        if isinstance(found, Refusal):
+            author = _check_author(state, tx.body.author) if found.code > refusals.UNKNOWN_AUTHOR else None
+            return author or found
+        return check_signers(found, tx.signers)
 
     return authorise
+
+
+def _check_author(state: State, author: str) -> Refusal | None:
+    """T5, T7: an author that is not known is said before whatever else was found."""
+    if state.account(author).opened_height or state.federation(author).decision_keys is not None:
+        return None
+    return Refusal(
+        refusals.UNKNOWN_AUTHOR,
+        "author",
+        f"there is no account or federation {author}; check its name, or open it first",
+    )
 
 
 def check_signers(parties: Iterable[Party], signers: frozenset[bytes]) -> Refusal | None:
@@ -175,7 +189,7 @@ def check_open(opened_height: int, closed: bool, account: str, field: str) -> Re
     """An account exists and is not closed."""
     if not opened_height:
         return Refusal(
-            refusals.UNKNOWN_ACCOUNT,
+            refusals.UNKNOWN_AUTHOR if field == "author" else refusals.UNKNOWN_ACCOUNT,
             field,
             f"there is no account {account}; check its name, or open it first",
         )
