@@ -15,6 +15,7 @@ from ledger.refusals import Refusal
 from ledger.rule import Context, Party, Rule, account_parties, signed_by
 from ledger.rules import ceilings
 from ledger.rules.classes import (
+    SHARE,
     ClassPolicy,
     check_accredited,
     check_may_issue,
@@ -57,6 +58,7 @@ def _contribute(context: Context, author: str, payload: Any) -> Refusal | None:
         payload.amount_minor,
         0,
         name + "amount_minor",
+        value_date=context.today,
         reference=payload.reference,
     )
 
@@ -162,7 +164,7 @@ def _opening(context: Context, author: str, payload: Any) -> Refusal | None:
         if line.HasField("holding"):
             refusal = _open_holding(opened[line.holding.class_id], line.holding, index)
         else:
-            refusal = _open_balance(credit, line.balance, index)
+            refusal = _open_balance(credit, line.balance, index, context.today)
         if refusal:
             return within(refusal, f"opening.lines[{index}]")
     for class_id in sorted(opened):
@@ -171,7 +173,7 @@ def _opening(context: Context, author: str, payload: Any) -> Refusal | None:
     return None
 
 
-def _open_balance(credit: CreditBook, balance: Any, index: int) -> Refusal | None:
+def _open_balance(credit: CreditBook, balance: Any, index: int, today: int) -> Refusal | None:
     return credit.pay(
         balance.debtor,
         balance.creditor,
@@ -179,6 +181,7 @@ def _open_balance(credit: CreditBook, balance: Any, index: int) -> Refusal | Non
         balance.amount_minor,
         index,
         "balance.amount_minor",
+        value_date=today,
         reference=balance.reference,
     )
 
@@ -235,9 +238,12 @@ def _holding_faults(
     """`rooms`: (issuer, unit) → ceiling less what is outstanding, arrears, and issued by earlier lines."""
     issuer, unit = holding.issuer, policy.unit
     if (issuer, policy.class_id) not in may:
-        may[issuer, policy.class_id] = check_may_issue(
-            policy, issuer, "holding.class_id"
-        ) or check_accredited(context, issuer, "holding.issuer")
+        shares = policy.kind == SHARE
+        may[issuer, policy.class_id] = (
+            check_may_issue(policy, issuer, "holding.class_id")
+            or check_accredited(context, issuer, "holding.issuer")
+            or (ceilings.check_old_arrears(context, issuer, unit, "holding.issuer") if shares else None)
+        )
     faults = [may[issuer, policy.class_id]]
     if issuer == holding.holder:
         faults.append(
