@@ -15,12 +15,19 @@ def invalid(field: str, message: str) -> Refusal:
     return Refusal(refusals.FIELD_INVALID, field, message)
 
 
+def quoted(value: str) -> str:
+    """A text in quotes, for a message: the beginning alone when it is long."""
+    most = limits.REFERENCE_BYTES_MAX
+    return repr(value) if len(value) <= most else f"{value[:most]!r}… ({len(value)} characters)"
+
+
 def account(value: str, field: str) -> Refusal | None:
     """An organisation's account or a hosted one."""
     if limits.ACCOUNT_NAME.match(value):
         return None
     return invalid(
-        field, f"{value!r} is no account name; write federation/organisation or federation/organisation:sub"
+        field,
+        f"{quoted(value)} is no account name; write federation/organisation or federation/organisation:sub",
     )
 
 
@@ -28,35 +35,41 @@ def organisation(value: str, field: str) -> Refusal | None:
     """An organisation's name."""
     if limits.ORGANISATION_NAME.match(value):
         return None
-    return invalid(field, f"{value!r} is no organisation name; write federation/organisation")
+    return invalid(field, f"{quoted(value)} is no organisation name; write federation/organisation")
 
 
 def federation(value: str, field: str) -> Refusal | None:
     """A federation's name."""
     if limits.FEDERATION_NAME.match(value) and value != limits.POOL:
         return None
-    return invalid(field, f"{value!r} is no federation name; use a-z, 0-9 and -, at most 32, and not 'pool'")
+    return invalid(
+        field, f"{quoted(value)} is no federation name; use a-z, 0-9 and -, at most 32, and not 'pool'"
+    )
 
 
 def unit(value: str, field: str) -> Refusal | None:
     """A unit's code."""
     if limits.UNIT_CODE.match(value):
         return None
-    return invalid(field, f"{value!r} is no unit code; use 2 to 8 of A-Z and 0-9, a letter first")
+    return invalid(field, f"{quoted(value)} is no unit code; use 2 to 8 of A-Z and 0-9, a letter first")
 
 
 def class_id(value: str, field: str) -> Refusal | None:
     """A class's name."""
     if limits.CLASS_NAME.match(value):
         return None
-    return invalid(field, f"{value!r} is no class; write name@federation or name@federation/organisation")
+    return invalid(
+        field, f"{quoted(value)} is no class; write name@federation or name@federation/organisation"
+    )
 
 
 def amount(value: int, field: str, least: int = 1) -> Refusal | None:
     """An amount of smallest parts."""
     if least <= value <= limits.AMOUNT_MAX:
         return None
-    return invalid(field, f"the amount is {value}; it must be from {least} to {limits.AMOUNT_MAX}")
+    return invalid(
+        field, f"the amount is {value}; it must be from {least} to {limits.AMOUNT_MAX} (smallest parts)"
+    )
 
 
 def date(value: int, field: str) -> Refusal | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ayni.v1 import transaction_pb2
 from ledger import limits, refusals
 from ledger.apply import RULES
-from ledger.fields import invalid
+from ledger.fields import invalid, quoted
 from ledger.refusals import Refusal
 from ledger.rule import ParsedTransaction
 from ledger.wire import NotCanonical, check
@@ -58,7 +58,8 @@ def _check_envelope(
     ):
         return invalid(
             "author",
-            f"{author!r} is no account or federation; write federation/organisation[:sub] or federation",
+            f"{quoted(author)} is no account or federation; write federation/organisation[:sub] or"
+            " federation",
         )
     if len(body.nonce) != limits.NONCE_BYTES:
         return invalid("nonce", f"the nonce has {len(body.nonce)} bytes; it must have {limits.NONCE_BYTES}")

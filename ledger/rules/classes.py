@@ -214,7 +214,8 @@ def category_field(category: str, field: str) -> Refusal | None:
         return None
     return fields.invalid(
         field,
-        f"{category!r} is no category; use a-z, 0-9 and -, at most {limits.CATEGORY_BYTES_MAX}, not - first",
+        f"{fields.quoted(category)} is no category; use a-z, 0-9 and -, at most"
+        f" {limits.CATEGORY_BYTES_MAX}, not - first",
     )
 
 
@@ -273,7 +274,7 @@ def _check_policy(state: State, payload: Any) -> Refusal | None:
         refusals.CLASS_POLICY,
         "define_class.item_value_minor",
         f"one share is worth {value} in services for a contribution of {contribution}; at most {most} is"
-        f" allowed ({ratio} basis points, as voted for {payload.unit})",
+        f" allowed (smallest parts of {payload.unit}; {ratio} basis points, as voted)",
     )
 
 

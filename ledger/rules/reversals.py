@@ -115,7 +115,8 @@ def _within_original(original: Original, line: Line, before: ReversedRecord) -> 
         refusals.REVERSAL_BEYOND_ORIGINAL,
         line.field,
         f"line {line.original_line} moved {moved}, and {before.amount} of it was taken back before;"
-        f" {line.amount} was asked, at most {moved - before.amount} can be taken back",
+        f" {line.amount} was asked, at most {moved - before.amount} can be taken back (smallest parts of"
+        f" {original.unit(line.original_line)})",
     )
 
 

@@ -75,7 +75,9 @@ def _person(value: str, field: str) -> Refusal | None:
     """H1, H5: an account that an organisation hosts."""
     if limits.HOSTED_NAME.match(value):
         return None
-    return fields.invalid(field, f"{value!r} is no hosted account; write federation/organisation:sub")
+    return fields.invalid(
+        field, f"{fields.quoted(value)} is no hosted account; write federation/organisation:sub"
+    )
 
 
 def _parties(state: State, author: str, payload: Any) -> list[Party] | Refusal:
