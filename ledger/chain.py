@@ -27,6 +27,9 @@ from proofs.merkle import EMPTY_ROOT, Frontier, leaf_hash
 Parse = Callable[[bytes], "ParsedTransaction | Refusal"]
 _ENTRY_OVERHEAD: Final = 8
 """Bytes that a transaction adds to a body beside its own, at most."""
+_RESULT_BYTES_AIM: Final = 1 << 20
+"""A block is built until its results have so many bytes: few bytes can ask for much work, as to give a
+thousand lots. No rule: what a block of others may cost is bounded by its transactions."""
 
 
 class BlockInvalid(ValueError):
@@ -183,16 +186,19 @@ class Chain:
         block = Executed(self._executed.get(parent), Overlay(self._base, over))
         self._begin(block, height, time_ms, frontier.size)
         refused = []
-        body_bytes = 0
+        body_bytes = result_bytes = 0
         for tx in candidates:
             size = len(tx.raw) + _ENTRY_OVERHEAD
             if len(block.entries) >= transactions_max or body_bytes + size > limits.BLOCK_BODY_BYTES_MAX:
+                break
+            if result_bytes > _RESULT_BYTES_AIM:
                 break
             answer = self._apply(block, tx, height, time_ms, frontier.size + len(block.entries))
             if isinstance(answer, Refusal):
                 refused.append((tx.tx_id, answer))
             else:
                 body_bytes += size
+                result_bytes += len(answer.result)
         body = block_pb2.BlockBody(transactions=[entry.tx.raw for entry in block.entries])
         block.body = body.SerializeToString(deterministic=True)
         self._end(block, frontier)

@@ -97,6 +97,17 @@ def test_a_state_that_breaks_an_invariant_is_found(name: str) -> None:
         check_state(values.items())
 
 
+def test_what_the_pool_pays_leaves_the_deposits_whole_though_their_record_is_not_written() -> None:
+    """P3: the pool holds 7, of which 5 are a deposit; one payment of 3 touches its balance alone."""
+    before = Overlay(standard().state.block.base, None)
+    nalc = records.balance_key("japan/nalc", "EUC")
+    before.writes.update({POOL: BalanceRecord(7), TOTALS: PoolUnitRecord(deposits=5)})
+    check_writes(before, {POOL: BalanceRecord(5), nalc: BalanceRecord(2, 1000)})
+    with pytest.raises(InvariantBroken) as found:
+        check_writes(before, {POOL: BalanceRecord(4), nalc: BalanceRecord(3, 1000)})
+    assert str(found.value) == "the pool would hold 4, deposits are 5"
+
+
 def test_a_sound_state_passes() -> None:
     check_state(standard().readers[0].values.items())
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ledger import limits
+from ledger import chain, limits
 from ledger.books import CreditBook
-from ledger.rule import Context
+from ledger.rule import Context, ParsedTransaction
 from ledger.state import Overlay, State
 from tests.ledger.world import key, standard
 
@@ -74,3 +74,63 @@ def test_a_balance_does_not_overflow() -> None:
     assert refusal is not None
     assert (refusal.name, refusal.field) == ("OVERFLOW", "amount")
     assert refusal.message == f"a balance would pass {limits.TOTAL_MAX}; pay less"
+
+
+def test_how_many_organisations_a_federation_has() -> None:
+    """A close looks at each, so their number is bounded: opened or accredited."""
+    world = standard()
+    names = [f"quebec/o-{n:04}" for n in range(limits.ORGANISATIONS_MAX + 1)]
+    opened = [{"account": name, "keys": name} for name in names]
+    raw = world.transaction({"author": "quebec", "open_accounts": {"accounts": opened}})
+    refusal = world.refusal(raw)
+    assert refusal is not None
+    assert (refusal.name, refusal.field) == ("NOT_PERMITTED", "open_accounts.accounts[1024].account")
+    assert refusal.message == "quebec has 1024 organisations already, the most allowed; close one first"
+    world.do({"author": "quebec", "open_accounts": {"accounts": opened[:-1]}})
+    one_more = {"accredit": {"organisation": "quebec/one-more", "keys": "x", "charter_hash": "charter"}}
+    decision = {"author": "quebec", "decision": {"items": [one_more]}}
+    refusal = world.refusal(world.transaction(decision, ["emilia", "japan", "quebec"]))
+    assert refusal is not None
+    assert (refusal.name, refusal.field) == ("NOT_PERMITTED", "decision.items[0].accredit.organisation")
+
+
+def test_a_name_of_any_length_is_refused_in_few_words() -> None:
+    world = standard()
+    name = "\x00" * 1_000_000
+    raw = world.transaction(
+        {"author": "emilia/cadiai", "transfer": {"legs": [{**legs(1)[0], "payee": name}]}}
+    )
+    refusal = world.refusal(raw)
+    assert refusal is not None
+    assert (refusal.name, refusal.field) == ("FIELD_INVALID", "transfer.legs[0].payee")
+    assert "… (1000000 characters) is no account name" in refusal.message
+    assert len(refusal.message) < 1_000
+
+
+def test_a_block_is_built_until_its_results_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few bytes can ask for much work: what does not fit waits for the next block, and is not refused."""
+    monkeypatch.setattr(chain, "_RESULT_BYTES_AIM", 100)
+    world = standard()
+    policy = {"class_id": "x@japan", "kind": "HOURS", "unit": "HRS", "given_for": "SERVICE"}
+    world.do({"author": "japan", "define_class": {**policy, "transferability": "ANYONE"}})
+    line = {"served_by": "japan/nalc:v-1", "recipient": "japan/nalc:v-2", "organisation": {}}
+    served = {"class_id": "x@japan", "lines": [{**line, "amount_minor": 10}]}
+    world.do({"author": "japan/nalc", "record_service": served})
+    gift = {
+        "holder": "japan/nalc:v-1",
+        "receiver": "japan/nalc:v-2",
+        "class_id": "x@japan",
+        "amount_minor": 1,
+    }
+    raws = [world.transaction({"author": "japan/nalc:v-1", "give_entitlements": gift}) for _ in range(9)]
+    block, refused = world.chain.build(
+        world.chain.tip.digest,
+        [tx for raw in raws if isinstance(tx := world.parse(raw), ParsedTransaction)],
+        epoch=0,
+        view=9,
+        leader=0,
+        time_ms=world.time_ms + 1,
+    )
+    results = [len(entry.result) for entry in block.entries]
+    assert sum(results[:-1]) <= 100 < sum(results)
+    assert (len(results) < 9, refused) == (True, [])
