@@ -109,6 +109,10 @@ def _expire(context: Context) -> dict[str, int] | Refusal:
     return expired
 
 
+_NOTHING: Final = OrganisationUnitRecord()
+"""What most organisations have in most units: there is nothing to close."""
+
+
 class _UnitClose:
     """The close of one unit, step by step."""
 
@@ -148,6 +152,8 @@ class _UnitClose:
         owed = 0
         for organisation in self._organisations:
             record = self._context.state.organisation_unit(organisation, self._unit)
+            if record == _NOTHING:
+                continue
             self._before[organisation] = record
             figures.gross_minor += arrears(record, self._period)
             dues = self._dues[organisation] = net(record.dues)
@@ -157,6 +163,7 @@ class _UnitClose:
             else:
                 figures.dues_minor += total
         figures.netted_minor = figures.gross_minor - owed
+        self._organisations = list(self._before)
 
     def _collect(self, figures: result_pb2.UnitSettlement) -> Refusal | None:
         """S4: debtors pay from credit, down to their limit, then from their own deposit."""
