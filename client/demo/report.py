@@ -75,7 +75,7 @@ def _care(run: Run, console: Console) -> None:
         ("+ organisation", year.recorded_organisation, "borne by the offices"),
     ]
     table = [(name, _hours(amount, hours) if name else "", note) for name, amount, note in rows]
-    print_table(console, ("credits (hours)", "", ""), table, right=("",))
+    print_table(console, ("credits (hours)", "amount", "note"), table, right=("amount",))
     for line in run.differences:
         console.print(f"  DOES NOT ADD UP: {line}")
 
