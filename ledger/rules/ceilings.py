@@ -19,18 +19,27 @@ def room(context: Context, issuer: str, unit: str) -> int:
     return record.ceiling - record.outstanding - arrears(record, context.state.period().open_period)
 
 
-def check_ceiling(context: Context, issuer: str, unit: str, issued: int, field: str) -> Refusal | None:
-    """E2: outstanding + `issued` + arrears ≤ ceiling."""
+def dues_of_period(context: Context, issuer: str, unit: str) -> int:
+    """What an organisation owes of the open period, which no close has made arrears yet (P2)."""
+    open_period = context.state.period().open_period
+    dues = context.state.organisation_unit(issuer, unit).dues
+    return -sum([due.amount for due in dues if due.amount < 0 and due.period == open_period])
+
+
+def check_ceiling(
+    context: Context, issuer: str, unit: str, issued: int, field: str, dues: int = 0
+) -> Refusal | None:
+    """E2: outstanding + `issued` + arrears ≤ ceiling; `dues`: what counts beside arrears."""
     record = context.state.organisation_unit(issuer, unit)
     owed = arrears(record, context.state.period().open_period)
-    if record.outstanding + issued + owed <= record.ceiling:
+    if record.outstanding + issued + owed + dues <= record.ceiling:
         return None
     return Refusal(
         refusals.CEILING_EXCEEDED,
         field,
         f"{issuer} may have {record.ceiling} outstanding in {unit}: {record.outstanding} are, arrears are"
-        f" {owed}, and this issues {issued} (smallest parts); issue less, or have a decision raise the"
-        " ceiling",
+        f" {owed}{f', dues of this period {dues}' if dues else ''}, and this issues {issued} (smallest parts);"
+        " issue less, or have a decision raise the ceiling",
     )
 
 

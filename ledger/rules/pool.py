@@ -235,7 +235,7 @@ def _holding_faults(
     may: dict[tuple[str, str], Refusal | None],
     rooms: dict[tuple[str, str], int],
 ) -> list[Refusal | None]:
-    """`rooms`: (issuer, unit) → ceiling less what is outstanding, arrears, and issued by earlier lines."""
+    """`rooms`: (issuer, unit) → ceiling less what is outstanding, owed, and issued by earlier lines."""
     issuer, unit = holding.issuer, policy.unit
     if (issuer, policy.class_id) not in may:
         shares = policy.kind == SHARE
@@ -250,11 +250,14 @@ def _holding_faults(
             Refusal(refusals.SELF, "holding.holder", f"{issuer} would hold its own; name another holder")
         )
     before = rooms.get((issuer, unit))
-    left = (ceilings.room(context, issuer, unit) if before is None else before) - holding.amount_minor
+    # P2: no deposit bounds what is brought over, redeemed elsewhere, and brought over again in one period.
+    dues = ceilings.dues_of_period(context, issuer, unit)
+    room = ceilings.room(context, issuer, unit) - dues
+    left = (room if before is None else before) - holding.amount_minor
     rooms[issuer, unit] = left
     if left < 0:
-        issued = ceilings.room(context, issuer, unit) - left
-        faults.append(ceilings.check_ceiling(context, issuer, unit, issued, "holding.amount_minor"))
+        field = "holding.amount_minor"
+        faults.append(ceilings.check_ceiling(context, issuer, unit, room - left, field, dues))
     return faults
 
 
