@@ -34,11 +34,12 @@ def check_ceiling(
     owed = arrears(record, context.state.period().open_period)
     if record.outstanding + issued + owed + dues <= record.ceiling:
         return None
+    of_period = f", dues of this period {dues}" if dues else ""
     return Refusal(
         refusals.CEILING_EXCEEDED,
         field,
         f"{issuer} may have {record.ceiling} outstanding in {unit}: {record.outstanding} are, arrears are"
-        f" {owed}{f', dues of this period {dues}' if dues else ''}, and this issues {issued} (smallest parts);"
+        f" {owed}{of_period}, and this issues {issued} (smallest parts);"
         " issue less, or have a decision raise the ceiling",
     )
 
