@@ -117,7 +117,7 @@ def test_a_damaged_table_is_noticed_when_it_is_read(tmp_path: Path) -> None:
     table = max([*tmp_path.glob("*.ldb"), *tmp_path.glob("*.sst")], key=lambda each: each.stat().st_size)
     flip(table, 1_000)
     database = Database(tmp_path, HASH)
-    with pytest.raises(StoreDamaged, match="then move it away: the node catches up from its peers and serves"):
+    with pytest.raises(StoreDamaged, match="then move it away: the node catches up from its peers"):
         database.scan([b"s"])
     database.close()
 
