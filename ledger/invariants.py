@@ -70,9 +70,10 @@ def check_writes(before: Overlay, writes: Mapping[bytes, tuple[Any, ...]]) -> No
                     pool[0] >= after[0] >= 0,
                     f"common capital: the pool holds {pool[0]}, deposits are {after[0]}",
                 )
-    for unit, sum_ in credit.items():
-        sums["credit", unit.decode()] = sum_
-    _check_zero(sums)
+    for unit, off in credit.items():
+        invariant(not off, f"credit {unit.decode()} is off by {off}")
+    if sums:
+        _check_zero(sums)
 
 
 def check_state(entries: Iterable[tuple[bytes, bytes]]) -> None:

@@ -125,18 +125,22 @@ class Overlay:
         self.base = base
         self.parent = parent
         self.writes: dict[bytes, tuple[Any, ...]] = {}
+        self.reads: dict[bytes, tuple[Any, ...]] = {}
+        """What was looked up below: none of it changes as long as this block is not final."""
         self.transactions: dict[bytes, LoggedTransaction] = {}
         self.nonces: dict[tuple[str, bytes], bytes] = {}
 
     def record(self, record_type: type[R], key: bytes) -> R:
         """The record at `key` as this block sees it, its default when absent."""
-        overlay: Overlay | None = self
-        while overlay is not None:
-            found = overlay.writes.get(key)
-            if found is not None:
-                return cast(R, found)
-            overlay = overlay.parent
-        return self.base.record(record_type, key)
+        found: Any = self.writes.get(key) or self.reads.get(key)
+        if found is None:
+            overlay = self.parent
+            while overlay is not None and (found := overlay.writes.get(key)) is None:
+                overlay = overlay.parent
+            if found is None:
+                found = self.base.record(record_type, key)
+            self.reads[key] = found
+        return cast(R, found)
 
     def transaction(self, tx_id: bytes) -> LoggedTransaction | None:
         """A transaction of the log up to and with this block."""
@@ -173,8 +177,10 @@ class State:
 
     def get(self, record_type: type[R], key: bytes) -> R:
         """The record at `key`; its default (every field zero or empty) when absent."""
-        found = self.writes.get(key)
-        return cast(R, found) if found is not None else self.block.record(record_type, key)
+        # This is asked ten times for each transaction: the first three answers cost no call.
+        block = self.block
+        found: Any = self.writes.get(key) or block.writes.get(key) or block.reads.get(key)
+        return found or block.record(record_type, key)
 
     def put(self, key: bytes, record: tuple[Any, ...]) -> None:
         """Writes a record. One whose every field is at its default is deleted."""
