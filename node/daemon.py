@@ -40,7 +40,12 @@ CLIENT_OPTIONS = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_concurrent_streams", 1_000),
     ("grpc.so_reuseport", 0),  # a port in use is an error, not to be shared
+    # A client that is gone without a word does not hold its streams for ever.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
 ]
+CALLS_MAX = 4_000
+"""Calls of clients at one time, streams included; more are answered RESOURCE_EXHAUSTED."""
 
 
 class Node:
@@ -105,11 +110,12 @@ class Node:
             outcomes=self.parts.outcomes,
             receipts=self.parts.receipts,
             forward=self.loop.forward,
+            turned_away=self.parts.metrics.mempool_turned_away.inc,
             refuse_now=self._refuse_now,
             clock_ms=self.parts.clock_ms,
         )
         listen = self._config.listen
-        clients = grpc.aio.server(options=CLIENT_OPTIONS)
+        clients = grpc.aio.server(options=CLIENT_OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
         self._ledger = ledger.LedgerService(self.parts, self.status, doors)
         ledger.register(self._ledger, clients)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, clients)
@@ -157,13 +163,14 @@ class Node:
     # --- while it runs ------------------------------------------------------------------------------
 
     async def _upkeep(self) -> None:
-        """What is done again and again: retransmission, closing, health, the pool's metrics."""
+        """What is done again and again: retransmission, closing, health, metrics of mempool and pool."""
         while True:
             await asyncio.sleep(UPKEEP_SECONDS)
             now_ms = self.parts.clock_ms()
             if again := self.parts.mempool.due_again(now_ms):
                 self.loop.send_transactions(again)
             self._close_period(now_ms)
+            self.parts.measure_mempool()
             self.parts.measure_pool()
             await self._set_health()
 

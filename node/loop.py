@@ -85,7 +85,14 @@ class Loop:
     def peer_down(self, link: Link) -> None:
         """See `peers.Inbox`."""
         self._parts.metrics.peer_up.labels(link.name).set(0)
+        # What a closed stream left unread is not kept: whoever connects anew has its bounds to itself.
+        self._inputs = deque(each for each in self._inputs if each[1] is not link)
+        self._transactions = deque(each for each in self._transactions if each[0] is not link)
         self._put(events.PeerDown(link.member))
+
+    def peer_fault(self, link: Link, reason: str) -> None:
+        """See `peers.Inbox`."""
+        self._fault(link.member, reason)
 
     def peer_frame(self, link: Link, frame: pb.PeerFrame, size: int) -> None:
         """See `peers.Inbox`."""
@@ -150,6 +157,8 @@ class Loop:
         effects: list[events.Effect] = []
         for _ in range(min(INPUTS_A_TURN, len(self._inputs))):
             item, link, size = self._inputs.popleft()
+            if link is not None and link.closed.is_set():
+                continue  # it broke the protocol, or is gone
             if isinstance(item, events.TransactionsPending):
                 self._is_pending = False
             found = self._machine.step(item, self._now_ms())
@@ -173,6 +182,8 @@ class Loop:
         left = TRANSACTIONS_A_TURN
         while self._transactions and left > 0:
             link, raws, size = self._transactions[0]
+            if link.closed.is_set():
+                raws.clear()
             while raws and left > 0:
                 left -= 1
                 tx = mempool.parse(raws.popleft())
@@ -307,8 +318,11 @@ class Loop:
         now = asyncio.get_running_loop().time()
         if self._behind_since is None:
             self._behind_since = now
-        heard = max((height for height, _ in self._heard.values()), default=0)
-        is_far = heard - self._machine.height >= BEHIND_BLOCKS
+        # The height that one honest member claims at least: what a few make up does not stop this node.
+        heard = sorted((height for height, _ in self._heard.values()), reverse=True)
+        faulty = len(self._parts.founding.membership.members) - self._parts.founding.membership.quorum
+        height = heard[faulty] if len(heard) > faulty else 0
+        is_far = height - self._machine.height >= BEHIND_BLOCKS
         return is_far or now - self._behind_since >= BEHIND_SECONDS
 
     def _measure(self) -> None:

@@ -62,7 +62,7 @@ class Mempool:
         """What waits, by its bytes."""
         self._parsed: OrderedDict[bytes, ParsedTransaction] = OrderedDict()
         self._parsed_bytes = 0
-        self._fresh: list[bytes] = []
+        self._fresh: dict[bytes, None] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -104,7 +104,7 @@ class Mempool:
         self._waiting[tx.raw] = tx
         if self._parsed.pop(tx.raw, None) is not None:
             self._parsed_bytes -= len(tx.raw)
-        self._fresh.append(tx.tx_id)
+        self._fresh[tx.tx_id] = None
         return Taken.NEW
 
     def get(self, tx_id: bytes) -> Entry | None:
@@ -116,9 +116,9 @@ class Mempool:
         return list(self._entries)
 
     def take_fresh(self) -> list[bytes]:
-        """Ids of what was added since this was last asked; some may be gone again."""
-        fresh, self._fresh = self._fresh, []
-        return fresh
+        """Ids of what was added since this was last asked, and still waits."""
+        fresh, self._fresh = self._fresh, {}
+        return list(fresh)
 
     def candidates(self) -> Iterator[ParsedTransaction]:
         """Everything that waits, oldest first."""
@@ -133,6 +133,7 @@ class Mempool:
             if entry is None:
                 continue
             removed.append(entry)
+            self._fresh.pop(tx_id, None)
             self._bytes -= len(entry.tx.raw)
             self._waiting.pop(entry.tx.raw, None)
             left = self._by_organisation[entry.organisation] - 1

@@ -18,6 +18,8 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 STOP_POLL_SECONDS: Final = 0.02
+REQUEST_SECONDS: Final = 10.0
+"""Whoever takes longer to ask is hung up on: each has a thread."""
 LATENCY_BUCKETS: Final = (0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.12, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 
 
@@ -93,6 +95,8 @@ class MetricsServer:
 
         class Handler(BaseHTTPRequestHandler):
             """Two pages."""
+
+            timeout = REQUEST_SECONDS
 
             def do_GET(self) -> None:
                 """Answers one request."""

@@ -110,8 +110,12 @@ class Parts:
         metrics.log_size.set(block.header.log_size)
         metrics.transactions.inc(len(block.entries))
         metrics.block_transactions.observe(len(block.entries))
-        metrics.mempool_transactions.set(len(self.mempool))
-        metrics.mempool_bytes.set(self.mempool.bytes_waiting)
+        self.measure_mempool()
+
+    def measure_mempool(self) -> None:
+        """Sets what waits, which changes without blocks too: when there is no quorum, it is all that does."""
+        self.metrics.mempool_transactions.set(len(self.mempool))
+        self.metrics.mempool_bytes.set(self.mempool.bytes_waiting)
 
     def measure_pool(self) -> None:
         """Sets the pool's metrics from the final state."""
@@ -123,6 +127,8 @@ class Parts:
             if record.outstanding:
                 coverage = (balance - record.deposits) * limits.BASIS_POINTS // record.outstanding
                 self.metrics.pool_coverage.labels(unit.code).set(coverage)
+            else:  # nothing to cover: no figure, rather than the last one
+                self.metrics.pool_coverage.remove(unit.code)
 
     def period_due(self) -> int | None:
         """The open period's number when it may be closed by now (S1), else None."""

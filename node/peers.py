@@ -52,6 +52,9 @@ class Inbox(Protocol):
     def peer_frame(self, link: Link, frame: pb.PeerFrame, size: int) -> None:
         """A frame came; `link.processed(size)` is called once it is dealt with."""
 
+    def peer_fault(self, link: Link, reason: str) -> None:
+        """A member sent what is no frame; its stream is closed by `fault`, which this calls."""
+
 
 class Link:
     """One authenticated stream with a member."""
@@ -208,7 +211,8 @@ class PeerNetwork:
             if member not in self.links:
                 try:
                     await self._dial(member, section)
-                except (grpc.RpcError, OSError, TimeoutError) as error:
+                except (grpc.RpcError, OSError, TimeoutError, asyncio.InvalidStateError) as error:
+                    # The last: grpc's word for writing to a stream that the other side has ended.
                     self._log.debug("peer_unreachable", peer=section.federation, error=_words(error))
                 except (PeerFault, ConfigError) as error:
                     self._log.warning("peer_refused", peer=section.federation, reason=str(error))
@@ -307,7 +311,7 @@ class PeerNetwork:
             error = task.exception()
             if isinstance(error, PeerFault):
                 link.close(str(error))
-                self.fault(link.member, str(error))
+                self._inbox.peer_fault(link, str(error))
             elif error is not None:
                 link.close(_words(error))
 

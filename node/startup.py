@@ -58,9 +58,9 @@ def read_founding(config: NodeConfig) -> Founding:
 
 def prepare(config: NodeConfig) -> Prepared:
     """Checks the configuration, opens the database, verifies its tip. Raises StartError, StoreError."""
-    problems = [problem for problem in check(config) if problem.fatal]
-    if problems:
-        raise StartError("\n".join(str(problem) for problem in problems))
+    problems = check(config)
+    if fatal := [str(problem) for problem in problems if problem.fatal]:
+        raise StartError("\n".join(fatal))
     founding = read_founding(config)
     try:
         consensus_key = SigningKey(read_key_file(config.node.consensus_key))
@@ -92,6 +92,8 @@ def prepare(config: NodeConfig) -> Prepared:
         metrics=Metrics(),
         log=make_log(config.log, node=federation),
     )
+    for problem in problems:  # a certificate that soon expires
+        parts.log.warning("configuration", problem=str(problem))
     application = LedgerApplication(chain, mempool, parts.clock_ms, parts.refused)
     return Prepared(parts, application, consensus_key, service_key)
 

@@ -114,9 +114,9 @@ class Database:
                 bloom_filter_bits=_BLOOM_BITS,
             )
         except plyvel.CorruptionError as error:
-            raise self._damaged(str(error)) from None
+            raise self._damaged(_words(error)) from None
         except plyvel.IOError as error:
-            text = str(error)
+            text = _words(error)
             if "lock" in text.lower():
                 raise StoreInUse(
                     f"{self.path}: another process has this database open; "
@@ -128,7 +128,7 @@ class Database:
                 f"{self.path}: cannot be opened: {text}; check the disk and permissions"
             ) from None
         except plyvel.Error as error:
-            raise self._damaged(str(error)) from None
+            raise self._damaged(_words(error)) from None
 
     def _check_identity(self, genesis_hash: bytes) -> None:
         held = self.get(_GENESIS_KEY)
@@ -163,8 +163,8 @@ class Database:
         """The value of `key` (table prefix included), or None. Raises StoreDamaged."""
         try:
             value: bytes | None = self._db.get(key)
-        except plyvel.CorruptionError as error:
-            raise self._damaged(str(error)) from None
+        except plyvel.Error as error:
+            raise self._damaged(_words(error)) from None
         return value
 
     def range(
@@ -176,16 +176,16 @@ class Database:
                 start=start, stop=stop, reverse=reverse, fill_cache=fill_cache, verify_checksums=True
             ) as iterator:
                 yield from iterator
-        except plyvel.CorruptionError as error:
-            raise self._damaged(str(error)) from None
+        except plyvel.Error as error:
+            raise self._damaged(_words(error)) from None
 
     def keys(self, start: bytes, stop: bytes) -> Iterator[bytes]:
         """Keys only, from `start` (inclusive) to `stop` (exclusive), in order. Raises StoreDamaged."""
         try:
             with self._db.iterator(start=start, stop=stop, include_value=False) as iterator:
                 yield from iterator
-        except plyvel.CorruptionError as error:
-            raise self._damaged(str(error)) from None
+        except plyvel.Error as error:
+            raise self._damaged(_words(error)) from None
 
     def write(self, batch: Batch, *, sync: bool = True) -> None:
         """Applies `batch` whole, on disk before this returns when `sync`. Raises StoreError."""
@@ -199,10 +199,10 @@ class Database:
                     put(key, value)
             out.write()
         except plyvel.CorruptionError as error:
-            raise self._damaged(str(error)) from None
+            raise self._damaged(_words(error)) from None
         except plyvel.Error as error:
             raise StoreError(
-                f"{self.path}: cannot be written: {error}; check that the disk has space"
+                f"{self.path}: cannot be written: {_words(error)}; check that the disk has space"
             ) from None
 
     def scan(self, tables: Iterable[bytes]) -> int:
@@ -220,3 +220,9 @@ class Database:
     def close(self) -> None:
         """Closes it; another process may then open it. Closing twice is harmless."""
         self._db.close()
+
+
+def _words(error: plyvel.Error) -> str:
+    """What LevelDB says; plyvel hands on its bytes."""
+    text = error.args[0] if error.args else ""
+    return text.decode(errors="replace") if isinstance(text, bytes) else str(text)

@@ -45,6 +45,8 @@ class Doors(NamedTuple):
     receipts: Receipts
     forward: Callable[[list[bytes]], None]
     """Sends transactions newly taken to the peers and wakes consensus."""
+    turned_away: Callable[[], None]
+    """Counts a transaction that a bound of the mempool keeps out."""
     refuse_now: Callable[[bytes], Refusal | None]
     """Refuses a waiting transaction if the rules would on the tip; None when they would not."""
     clock_ms: Callable[[], int]
@@ -160,12 +162,14 @@ class Submissions:
         taken = doors.mempool.add(tx, now_ms, is_local=True)
         if taken in (Taken.FULL, Taken.ORGANISATION_FULL):
             turned_away.append(taken)
+            doors.turned_away()
             kind = pb.OUTCOME_KIND_UNKNOWN
             return tx.tx_id, pb.Outcome(tx_id=tx.tx_id, kind=kind, retry_after_ms=RETRY_FULL_MS)
         if taken is Taken.NEW:
             new.append(raw)
-        collector.waiting.add(tx.tx_id)
-        doors.outcomes.watch(tx.tx_id, collector)
+        if tx.tx_id not in collector.waiting:
+            collector.waiting.add(tx.tx_id)
+            doors.outcomes.watch(tx.tx_id, collector)
         return tx.tx_id, None
 
     # --- outcomes -----------------------------------------------------------------------------------
@@ -213,7 +217,10 @@ class Submissions:
 
 
 class Stream:
-    """One SubmitStream: batches come in at any time, outcomes go out as they are known."""
+    """One SubmitStream: batches come in at any time, outcomes go out as they are known.
+
+    A transaction that is sent again while it waits is answered once, by the deadline of the later batch.
+    """
 
     def __init__(self, submissions: Submissions, doors: Doors) -> None:
         self._submissions = submissions
@@ -222,6 +229,8 @@ class Stream:
         self._at_once: list[pb.Outcome] = []
         self._deadlines: list[tuple[float, int, list[bytes]]] = []
         self._batches = 0
+        self._batch_of: dict[bytes, int] = {}
+        """The latest batch of each transaction, until that batch's deadline."""
         self._want_receipts = False
         self._ended = False
         self._has_room = asyncio.Event()
@@ -245,6 +254,7 @@ class Stream:
             await asyncio.sleep(0)
         if waiting:
             self._batches += 1
+            self._batch_of.update(dict.fromkeys(waiting, self._batches))
             heapq.heappush(self._deadlines, (_deadline(request.wait_ms), self._batches, waiting))
             self._collector.has_ready.set()
 
@@ -285,7 +295,11 @@ class Stream:
         now = asyncio.get_running_loop().time()
         found = []
         while self._deadlines and self._deadlines[0][0] <= now:
-            for tx_id in heapq.heappop(self._deadlines)[2]:
+            _, batch, tx_ids = heapq.heappop(self._deadlines)
+            for tx_id in tx_ids:
+                if self._batch_of.get(tx_id) != batch:
+                    continue  # it was sent again since
+                del self._batch_of[tx_id]
                 if tx_id in self._collector.waiting:
                     self._collector.waiting.discard(tx_id)
                     self._doors.outcomes.unwatch([tx_id], self._collector)

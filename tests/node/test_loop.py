@@ -171,6 +171,66 @@ async def test_a_fault_closes_the_stream_and_an_alarm_is_shown(tmp_path: Path) -
     rig.parts.database.close()
 
 
+async def test_garbage_is_counted_like_any_fault(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    await rig.run([], feed=lambda loop: loop.peer_fault(Link(1, "japan"), "it sent garbage"))
+    assert rig.wire.faults == [(1, "it sent garbage")]
+    count = rig.parts.metrics.registry.get_sample_value("peer_faults_total", {"peer": "japan"})
+    assert count == 1
+    rig.parts.database.close()
+
+
+async def test_what_a_closed_stream_left_is_not_kept(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    gone, there = Link(1, "japan"), Link(2, "lombardia")
+    raws = [open_accounts(rig.hash, [f"emilia/c{number}"]) for number in range(2)]
+
+    def feed(loop: Loop) -> None:
+        for link, raw in zip((gone, there), raws, strict=True):
+            loop.peer_frame(link, pb.PeerFrame(votes=VOTES), 10)
+            loop.peer_frame(link, pb.PeerFrame(transactions=pb.Transactions(transactions=[raw])), 10)
+        gone.close("it sent garbage")
+        loop.peer_down(gone)
+
+    await rig.run([], [], [], [], feed=feed)
+    assert len(rig.parts.mempool) == 1
+    heard = [each.member for each in rig.machine.inputs if isinstance(each, events.PeerMessage)]
+    assert heard == [2]
+    rig.parts.database.close()
+
+
+async def test_one_stream_is_faulted_once(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    link = Link(3, "piemonte")
+
+    def feed(loop: Loop) -> None:
+        link.close("it lied")
+        for _ in range(3):
+            loop.peer_frame(link, pb.PeerFrame(votes=VOTES), 10)
+        frame = pb.PeerFrame(transactions=pb.Transactions(transactions=[b"garbage"]))
+        loop.peer_frame(link, frame, 10)
+
+    await rig.run([], feed=feed)
+    assert rig.wire.faults == []
+    rig.parts.database.close()
+
+
+async def test_a_height_that_one_member_makes_up_does_not_keep_clients_away(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+
+    def claim(member: int, height: int) -> None:
+        frame = pb.PeerFrame(status=pb.Status(height=height))
+        rig.loop.peer_frame(Link(member, ""), frame, 10)
+
+    await rig.run([], feed=lambda loop: None)
+    rig.machine.catching_up = True  # by a block or two, as anybody is
+    claim(1, 10**9)
+    assert not rig.loop.consensus().catching_up
+    claim(2, 10)
+    assert rig.loop.consensus().catching_up
+    rig.parts.database.close()
+
+
 async def test_an_alarm_that_halts_stops_the_node(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     with pytest.raises(Halt, match="two histories are final"):

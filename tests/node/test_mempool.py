@@ -43,6 +43,15 @@ def test_transactions_leave_in_the_order_they_came() -> None:
     assert mempool.take_fresh() == []
 
 
+def test_what_is_gone_again_is_not_remembered_as_new() -> None:
+    mempool = pool()
+    first, second = some(mempool, 2)
+    mempool.add(first, NOW, is_local=True)
+    mempool.add(second, NOW, is_local=True)
+    mempool.remove([first.tx_id])
+    assert mempool.take_fresh() == [second.tx_id]
+
+
 def test_the_same_transaction_waits_once() -> None:
     mempool = pool()
     (tx,) = some(mempool, 1)

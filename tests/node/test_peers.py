@@ -18,7 +18,7 @@ from node import peers
 from node.handshake import Handshake
 from node.log import make_log
 from node.peers import METHOD, Link, PeerNetwork
-from node.tls import peer_channel
+from node.tls import peer_channel, peer_server_credentials
 from proofs.membership import Membership, membership_of
 from tests.node.founders import NAMES, Founder, write_network
 
@@ -31,6 +31,7 @@ class Heard:
     def __init__(self) -> None:
         self.up: list[str] = []
         self.down: list[tuple[str, str]] = []
+        self.faults: list[tuple[str, str]] = []
         self.frames: list[tuple[str, pb.PeerFrame]] = []
         self.process = True
         self.held: list[tuple[Link, int]] = []
@@ -43,6 +44,10 @@ class Heard:
 
     def peer_down(self, link: Link) -> None:
         self.down.append((link.name, link.reason))
+        self._note()
+
+    def peer_fault(self, link: Link, reason: str) -> None:
+        self.faults.append((link.name, reason))
         self._note()
 
     def peer_frame(self, link: Link, frame: pb.PeerFrame, size: int) -> None:
@@ -161,6 +166,34 @@ async def test_a_node_that_comes_back_is_connected_again(
             await first[0].heard.until(lambda: first[0].heard.up == ["japan", "japan"])
 
 
+async def test_a_node_dials_on_however_often_it_is_hung_up_on(
+    configs: list[NodeConfig], members: Membership
+) -> None:
+    calls = 0
+    often = asyncio.Event()
+
+    async def hang_up(_: Any, context: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 6:
+            often.set()
+        challenge = Handshake(members, 1, Founder(NAMES[1]).consensus, b"", b"\x03" * 32).challenge()
+        await context.write(challenge.SerializeToString())
+        await context.abort(grpc.StatusCode.PERMISSION_DENIED, "not today")
+
+    class Handler(grpc.GenericRpcHandler):
+        def service(self, handler_call_details: Any) -> Any:
+            return grpc.stream_stream_rpc_method_handler(hang_up)
+
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((Handler(),))
+    server.add_secure_port(configs[1].listen.peer, peer_server_credentials(configs[1]))
+    await server.start()
+    async with running(configs, members, 0):
+        await asyncio.wait_for(often.wait(), SECONDS)
+    await server.stop(None)
+
+
 async def test_garbage_closes_the_stream_of_whoever_sends_it(
     configs: list[NodeConfig], members: Membership
 ) -> None:
@@ -173,6 +206,7 @@ async def test_garbage_closes_the_stream_of_whoever_sends_it(
         await intruder.call.write(b"\xff\xff\xff garbage")
         await heard.until(lambda: heard.down)
         assert heard.down == [("lombardia", "it sent 11 bytes that are no frame of this protocol")]
+        assert heard.faults == heard.down
         assert 1 in sides[0].network.links
 
 

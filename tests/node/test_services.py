@@ -316,6 +316,34 @@ async def test_a_full_mempool_says_when_to_come_again(tmp_path: Path) -> None:
         assert info.retry_delay.nanos == 500_000_000
 
 
+async def test_what_is_sent_again_on_a_stream_is_watched_and_answered_once(tmp_path: Path) -> None:
+    config = write_network(tmp_path)[0]
+    async with running_node(config) as node, stub_of(config) as stub:
+        lonely = Alone(config, node, stub)
+        raw = open_accounts(lonely.hash)
+
+        async def requests() -> AsyncIterator[pb.SubmitRequest]:
+            for wait_ms in (300, 600):
+                yield pb.SubmitRequest(
+                    genesis_hash=lonely.hash, transactions=[raw, raw], wait_ms=wait_ms, want_receipts=True
+                )
+
+        kinds = [each.kind async for answer in stub.SubmitStream(requests()) for each in answer.outcomes]
+        assert kinds == [UNKNOWN]
+        assert len(node.parts.outcomes) == 0
+
+
+async def test_what_waits_and_is_turned_away_is_measured_without_a_quorum(tmp_path: Path) -> None:
+    config = replace(write_network(tmp_path)[0], mempool=MempoolSection(transactions_max=2))
+    async with running_node(config) as node, stub_of(config) as stub:
+        lonely = Alone(config, node, stub)
+        raws = [open_accounts(lonely.hash, [f"emilia/c{number}"]) for number in range(3)]
+        await lonely.submit(*raws, wait_ms=1_000)
+        value = node.parts.metrics.registry.get_sample_value
+        assert value("mempool_transactions") == 2
+        assert value("mempool_turned_away_total") == 1
+
+
 async def test_one_organisation_does_not_fill_the_mempool_for_all(tmp_path: Path) -> None:
     config = replace(write_network(tmp_path)[0], mempool=MempoolSection(per_organisation_max=1))
     async with running_node(config) as node, stub_of(config) as stub:

@@ -102,6 +102,15 @@ def test_a_damaged_manifest_is_said_to_be_damage(tmp_path: Path) -> None:
         Database(tmp_path, HASH)
 
 
+def test_a_table_cut_short_is_said_to_be_damage(tmp_path: Path) -> None:
+    filled(tmp_path)
+    Database(tmp_path, HASH).close()  # opening moves the log into a table
+    table = next(tmp_path.glob("*.ldb"))
+    table.write_bytes(table.read_bytes()[: table.stat().st_size // 2])
+    with pytest.raises(StoreDamaged, match=r"the database is damaged \(IO error: .*run `ayni node doctor`"):
+        Database(tmp_path, HASH)
+
+
 def test_a_damaged_log_is_said_to_be_damage(tmp_path: Path) -> None:
     filled(tmp_path)
     log = max(tmp_path.glob("*.log"), key=lambda each: each.stat().st_size)
