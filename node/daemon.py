@@ -44,8 +44,6 @@ CLIENT_OPTIONS = [
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
 ]
-CALLS_MAX = 4_000
-"""Calls of clients at one time, streams included; more are answered RESOURCE_EXHAUSTED."""
 
 
 class Node:
@@ -115,7 +113,7 @@ class Node:
             clock_ms=self.parts.clock_ms,
         )
         listen = self._config.listen
-        clients = grpc.aio.server(options=CLIENT_OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
+        clients = grpc.aio.server(options=CLIENT_OPTIONS)
         self._ledger = ledger.LedgerService(self.parts, self.status, doors)
         ledger.register(self._ledger, clients)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, clients)

@@ -22,12 +22,19 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Answer = Callable[[Any, Any, Any], Awaitable[Any]]
 
 
+RETRY_STREAM_MS = 1_000
+
+
 class Unavailable(Exception):
     """The node cannot serve this now; the text says why."""
 
     def __init__(self, reason: str, retry_after_ms: int = 1_000) -> None:
         super().__init__(reason)
         self.retry_after_ms = retry_after_ms
+
+
+class TooManyStreams(Exception):
+    """Clients hold all the streams that a node keeps open."""
 
 
 class WrongNetwork(Exception):
@@ -77,6 +84,8 @@ def _status_of(error: Exception) -> tuple[grpc.StatusCode, int]:
             return grpc.StatusCode.FAILED_PRECONDITION, 0
         case MempoolFull():
             return grpc.StatusCode.RESOURCE_EXHAUSTED, error.retry_after_ms
+        case TooManyStreams():
+            return grpc.StatusCode.RESOURCE_EXHAUSTED, RETRY_STREAM_MS
         case Unavailable():
             return grpc.StatusCode.UNAVAILABLE, error.retry_after_ms
         case StoreError():

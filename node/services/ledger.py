@@ -17,7 +17,7 @@ from ayni.v1 import ledger_service_pb2 as pb
 from ledger import limits
 from node.parts import Parts
 from node.reads import BadRequest, NotFound, Reads
-from node.services.errors import Unavailable, WrongNetwork, abort, answers
+from node.services.errors import TooManyStreams, Unavailable, WrongNetwork, abort, answers
 from node.services.status import NodeStatus
 from node.statements import Statements
 from node.submit import Doors, Stream, Submissions, messages
@@ -27,6 +27,8 @@ TRANSACTIONS_A_REQUEST_MAX = 1_000
 WAIT_MAX_MS = 60_000
 CLIENT_MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 EXPORT_YIELD_BLOCKS = 8
+STREAMS_MAX = 500
+"""Streams and exports open at a time: a client may hold one as long as it likes, other calls not."""
 
 
 class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
@@ -40,6 +42,7 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
         self._statements = Statements(parts.database, parts.tables, self._reads)
         self._submissions = Submissions(doors)
         self._streams: set[Stream] = set()
+        self._open = 0
 
     # --- the network and this node ------------------------------------------------------------------
 
@@ -63,6 +66,7 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
 
     async def SubmitStream(self, requests: Any, context: Any) -> AsyncIterator[pb.SubmitResponse]:
         """Takes batches in and sends outcomes as they are known."""
+        await self._begin_stream("SubmitStream", context)
         stream = Stream(self._submissions, self._doors)
         self._streams.add(stream)
         reader = asyncio.create_task(self._read_stream(requests, stream))
@@ -80,6 +84,14 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
             reader.cancel()
             self._streams.discard(stream)
             stream.close()
+            self._open -= 1
+
+    async def _begin_stream(self, name: str, context: Any) -> None:
+        """Counts a stream that opens, or turns it away."""
+        if self._open >= STREAMS_MAX:
+            text = f"{self._open} streams are open on this node, as many as it keeps; ask another, or later"
+            await abort(self.parts, name, context, TooManyStreams(text))
+        self._open += 1
 
     def close_streams(self) -> None:
         """The node stops: open streams end, and their clients are told to ask another node."""
@@ -156,10 +168,14 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
         if first > tip + 1:
             text = f"from_height: is {first}; the last final block is {tip}"
             await abort(self.parts, "Export", context, BadRequest(text))
-        for height in range(first, tip + 1):
-            yield tables.certified(height)
-            if height % EXPORT_YIELD_BLOCKS == 0:
-                await asyncio.sleep(0)
+        await self._begin_stream("Export", context)
+        try:
+            for height in range(first, tip + 1):
+                yield tables.certified(height)
+                if height % EXPORT_YIELD_BLOCKS == 0:
+                    await asyncio.sleep(0)
+        finally:
+            self._open -= 1
         self.parts.metrics.rpcs.labels("Export", "OK").inc()
 
     @answers

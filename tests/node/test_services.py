@@ -22,6 +22,7 @@ from config import MempoolSection, NodeConfig
 from ledger.chain import FinalBlock
 from ledger.refusals import code_name
 from node.daemon import Node
+from node.services import ledger
 from node.services.ledger import LedgerService
 from node.services.status import Consensus, NodeStatus
 from node.submit import messages
@@ -207,6 +208,46 @@ async def test_a_stream_of_another_network_is_refused(alone: Alone) -> None:
 
     call = alone.stub.SubmitStream(requests())
     assert grpc.StatusCode.FAILED_PRECONDITION is (await error(call.read())).code()
+
+
+async def test_streams_beyond_the_bound_are_turned_away_until_one_ends(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "STREAMS_MAX", 1)
+    refused = transfer(alone.hash, 1_000_001)
+    request = pb.SubmitRequest(genesis_hash=alone.hash, transactions=[refused], wait_ms=1_000)
+    held = alone.stub.SubmitStream()
+    await held.write(request)
+    await held.read()
+    for call in (alone.stub.SubmitStream(iter([request])), alone.stub.Export(pb.ExportRequest())):
+        failed = await error(call.read())
+        assert grpc.StatusCode.RESOURCE_EXHAUSTED is failed.code()
+        assert "1 streams are open on this node, as many as it keeps" in (failed.details() or "")
+    assert (await alone.submit(transfer(alone.hash)))[0].kind == FINAL
+    await held.done_writing()
+    assert await held.read() is grpc.aio.EOF
+    assert len([each async for each in alone.stub.Export(pb.ExportRequest())]) > 0
+
+
+@pytest.mark.parametrize("method", ["SubmitStream", "Export"])
+async def test_a_stream_that_its_client_drops_is_open_no_longer(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(ledger, "STREAMS_MAX", 1)
+    for number in range(20):
+        await alone.submit(transfer(alone.hash, number + 1))
+    dropped = alone.stub.SubmitStream() if method == "SubmitStream" else alone.stub.Export(pb.ExportRequest())
+    if method == "SubmitStream":
+        await dropped.write(pb.SubmitRequest(genesis_hash=alone.hash, transactions=[b"x"]))
+    await dropped.read()
+    dropped.cancel()
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                assert await alone.stub.Export(pb.ExportRequest()).read()
+                return
+            except grpc.aio.AioRpcError as turned_away:
+                assert grpc.StatusCode.RESOURCE_EXHAUSTED is turned_away.code()
 
 
 # --- errors -------------------------------------------------------------------------------------------
