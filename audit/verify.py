@@ -272,6 +272,7 @@ def _root_from_nothing(values: dict[bytes, bytes], bits: int) -> bytes:
         key_hash = statetree.key_hash(key)
         buckets[statetree.bucket_of(key_hash, bits)].append((key_hash, statetree.value_hash(value)))
     level = [statetree.bucket_hash(sorted(each)) if each else statetree.EMPTY_BUCKET for each in buckets]
+    empty = statetree.EMPTY_BUCKET
     while len(level) > 1:
-        level = [statetree.node_hash(level[n], level[n + 1]) for n in range(0, len(level), 2)]
+        level, empty = statetree.level_above(level, empty)
     return level[0]

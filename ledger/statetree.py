@@ -27,26 +27,21 @@ class StateTree:
         self._fill(reader.bucket_hashes())
 
     def _fill(self, stored: bytes | None) -> None:
-        leaves = 1 << self.bits
+        size = 1 << self.bits
+        empty = shape.EMPTY_BUCKET
         if stored is None:
-            empty = shape.bucket_hash([])
-            stored = b"".join(
-                shape.bucket_hash(sorted(entries)) if (entries := self._reader.bucket(i)) else empty
-                for i in range(leaves)
-            )
-        nodes = self._nodes
-        known: dict[bytes, bytes] = {}
-        for index in range(leaves):
-            found = stored[index * _HASH : (index + 1) * _HASH]
-            nodes[leaves + index] = known.setdefault(found, found)
-        for number in range(leaves - 1, 0, -1):
-            left, right = nodes[2 * number], nodes[2 * number + 1]
-            if left is not right:
-                nodes[number] = shape.node_hash(left, right)
-            elif (twice := known.get(left + right)) is None:
-                nodes[number] = known[left + right] = shape.node_hash(left, right)
-            else:
-                nodes[number] = twice
+            level = [self._stored_bucket(index) for index in range(size)]
+        else:
+            level = [stored[at : at + _HASH] for at in range(0, size * _HASH, _HASH)]
+        while size:
+            self._nodes[size : 2 * size] = level
+            size //= 2
+            if size:
+                level, empty = shape.level_above(level, empty)
+
+    def _stored_bucket(self, index: int) -> bytes:
+        entries = self._reader.bucket(index)
+        return shape.bucket_hash(sorted(entries)) if entries else shape.EMPTY_BUCKET
 
     def node(self, number: int) -> bytes:
         """Hash of a node."""

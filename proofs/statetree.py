@@ -41,6 +41,18 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(STATE_NODE + left + right).digest()
 
 
+def level_above(level: Sequence[bytes], empty: bytes) -> tuple[list[bytes], bytes]:
+    """Return the nodes above a level, and the node above two empty ones.
+
+    Where both children are `empty` (a subtree without records) nothing is hashed: most of a tree is that.
+    """
+    above_empty = node_hash(empty, empty)
+    pairs = zip(level[::2], level[1::2], strict=True)
+    return [
+        above_empty if left == empty and right == empty else node_hash(left, right) for left, right in pairs
+    ], above_empty
+
+
 def root_from_path(bucket: int, bucket_hash: bytes, path: Sequence[bytes], bits: int) -> bytes:
     """Return the root that a bucket's siblings lead to, bucket level first.
 
