@@ -68,9 +68,14 @@ def record_text(record: VerifiedRecord, units: Mapping[str, Unit]) -> tuple[str,
     }.get(name, "record")
     return (
         f"{what} {subject}" if name in _TYPES else f"record {record.key.decode('ascii', 'backslashreplace')}",
-        _says(record, units.get(rest[-1]) if rest else None),
+        _says(record, _unit(rest[-1], units) if rest else None),
         f"after block {record.height:,}, {time_text(record.time_ms)}, state root {record.state_root.hex()}",
     )
+
+
+def _unit(code: str, units: Mapping[str, Unit]) -> Unit:
+    """A unit, or that of a class; of one that only a node could tell, amounts are in smallest parts."""
+    return units.get(code) or Unit(f"smallest parts of {code}", 1)
 
 
 def _says(record: VerifiedRecord, unit: Unit | None) -> str:

@@ -161,3 +161,10 @@ def test_a_proof_of_absence_says_so() -> None:
     record = VerifiedRecord(record_key("emilia/nobody"), None, 9, TIME_MS, ROOT)
     assert proofs.record_text(record, UNITS)[1] == "there is no such record"
     assert proofs.proof_json(record, UNITS)["record"] is None
+
+
+def test_amounts_of_a_unit_that_only_a_node_could_tell_are_said_in_smallest_parts() -> None:
+    held = state_pb2.HoldingRecord(lots=[state_pb2.Lot(amount=1_030), state_pb2.Lot(amount=60)])
+    key = record_key("emilia/cadiai:m-1", holding=HOURS)
+    record = VerifiedRecord(key, held.SerializeToString(deterministic=True), 9, TIME_MS, ROOT)
+    assert proofs.record_text(record, UNITS)[1] == f"holds 1,090 smallest parts of {HOURS} in 2 lots"
