@@ -76,7 +76,7 @@ class Node:
         try:
             answer = self.stub.GetNetwork(ledger_service_pb2.GetNetworkRequest(), timeout=CONNECT_SECONDS_MAX)
         except grpc.RpcError as error:
-            failure = not_this_node(error)
+            failure = not_this_node(error, self.address)
             raise NotThisNode(failure.reason, retry_after_ms=failure.retry_after_ms) from error
         if answer.genesis_hash != self.genesis_hash:
             its, pinned = answer.genesis_hash.hex()[:16], self.genesis_hash.hex()[:16]
@@ -185,12 +185,14 @@ def translated(error: grpc.RpcError) -> Exception:
     )
 
 
-def not_this_node(error: grpc.RpcError) -> NotThisNode:
-    """An error after which another node is asked."""
+def not_this_node(error: grpc.RpcError, address: NodeAddress | None = None) -> NotThisNode:
+    """An error after which another node is asked. `address`: of the node, when not even that is sure."""
     code, details = error.code(), error.details() or ""
     not_taken = code is grpc.StatusCode.RESOURCE_EXHAUSTED or any(text in details for text in _NOT_TAKEN)
     if code is grpc.StatusCode.UNAVAILABLE and "connect" in details:
         reason = "it cannot be reached"
+        if address is not None and not address.certificate_pem:
+            reason += " without TLS, and no certificate of it is pinned (`ayni network add` pins one)"
     elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
         reason = "it did not answer in time"
     else:

@@ -59,7 +59,8 @@ def command() -> None:
     "certificates",
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The certificate of each --node, in the same order. Only loopback needs none.",
+    help="The certificate of each --node, in the same order. Nodes speak TLS; without a certificate one on "
+    "loopback is talked to in the clear.",
 )
 @home_options
 def add(

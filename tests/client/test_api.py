@@ -123,7 +123,10 @@ def test_no_node_at_all_is_said_at_once_with_each_ones_reason(node: FakeNode) ->
     with Client(network) as client, pytest.raises(NoNode) as error:
         client.submit(raws(node, 1))
     assert error.value.what == "No node of the network 'valley' served this."
-    assert f"127.0.0.1:{node.port}: it cannot be reached." == error.value.why
+    assert error.value.why == (
+        f"127.0.0.1:{node.port}: it cannot be reached without TLS, and no certificate of it is pinned"
+        " (`ayni network add` pins one)."
+    )
 
 
 def test_a_node_that_is_catching_up_took_nothing(node: FakeNode) -> None:
