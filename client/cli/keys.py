@@ -116,10 +116,12 @@ def _read_key(path: Path) -> tuple[bytes, str]:
                 raise ValueError("its kind is not 'key'")
             return bytes.fromhex(document["seed"]), str(document["name"])
         return bytes.fromhex(text), ""
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise UsageProblem(f"{path} cannot be read.", f"{error.strerror}.", "Check the path.") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise UsageProblem(
             f"{path} holds no key.",
-            f"{error}.",
+            "It is neither an exported key nor 64 hex digits.",
             "Give a file written by `ayni keys export`, or one with a seed as 64 hex digits.",
         ) from error
 

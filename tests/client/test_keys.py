@@ -127,4 +127,12 @@ def test_a_nodes_key_file_can_be_imported_and_garbage_cannot(ayni: Ayni, tmp_pat
     raw.write_text("hello")
     result = ayni("keys", "import", str(raw), "--name", "x")
     assert result.code == 2
-    assert f"ayni: {raw} holds no key." == three_lines(result.err)[0]
+    assert three_lines(result.err)[:2] == [
+        f"ayni: {raw} holds no key.",
+        "  why:  It is neither an exported key nor 64 hex digits.",
+    ]
+    result = ayni("keys", "import", str(tmp_path / "absent.key"))
+    assert (result.code, three_lines(result.err)[:2]) == (
+        2,
+        [f"ayni: {tmp_path / 'absent.key'} cannot be read.", "  why:  No such file or directory."],
+    )
