@@ -164,8 +164,15 @@ def check_receipt(receipt: receipt_pb2.Receipt, genesis_hash: bytes, tx_id: byte
 
 def _refused(name: str, refusal: result_pb2.Refusal) -> Refused:
     where = f" at {refusal.field}" if refusal.field else ""
+    until = time_text(refusal.final_after_ms)
+    if refusal.code == result_pb2.REFUSAL_CODE_EXPIRED:
+        return Refused(
+            f"Transaction {name} is refused: EXPIRED{where}.",
+            f"It was valid until {until}, and the node takes it no more; no final block is past that yet.",
+            f"`ayni tx wait {name}` says for certain when one is, within minutes; "
+            f"making it anew with `--replace {name}` is safe at once.",
+        )
     if refusal.final_after_ms:
-        until = time_text(refusal.final_after_ms)
         next_step = (
             f"The same bytes may still be accepted until {until}: `ayni tx pending --resend` sends them "
             f"again, `--replace {name}` corrects them."

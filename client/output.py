@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ayni.v1 import genesis_pb2
 from client.errors import UsageProblem
+from ledger import limits
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +30,13 @@ AMOUNT_TEXT_CHARACTERS_MAX = 40
 _EPOCH = date(1970, 1, 1)
 _DECIMAL = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 _HOURS = re.compile(r"([0-9]+):([0-9]{2})")
+_DURATION = re.compile(r"([0-9]{1,10})([smhd])")
+_DURATION_UNITS = {
+    "s": (1_000, "second"),
+    "m": (60_000, "minute"),
+    "h": (3_600_000, "hour"),
+    "d": (86_400_000, "day"),
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ def parse_amount(text: str, unit: Unit) -> int:
     if not _is_decimal(unit.scale):
         nearest = (2 * numerator * unit.scale + denominator) // (2 * denominator)
         if nearest and decimal_text(nearest, unit) == stripped:
-            return nearest
+            return _bounded(nearest, unit, text)
     return _divide(numerator, denominator, unit, text)
 
 
@@ -147,6 +155,27 @@ def parse_day(text: str) -> int:
             "Write it like 2026-03-31.",
         )
     return days
+
+
+def duration_ms(text: str) -> int:
+    """ "90s", "10m", "6h", "28d" to milliseconds. Raises UsageProblem."""
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        raise UsageProblem(
+            f"'{text}' is not a duration.",
+            "It needs a number and a unit.",
+            "Write it like 90s, 10m, 6h or 28d.",
+        )
+    return int(found[1]) * _DURATION_UNITS[found[2]][0]
+
+
+def duration_text(length_ms: int) -> str:
+    """A duration in the largest unit that says it exactly: "28 days", "1 minute", "1,500 ms"."""
+    for unit_ms, name in reversed(_DURATION_UNITS.values()):
+        count, rest_ms = divmod(length_ms, unit_ms)
+        if count and not rest_ms:
+            return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"
+    return f"{length_ms:,} ms"
 
 
 def time_text(time_ms: int) -> str:
@@ -236,6 +265,12 @@ def _divide(numerator: int, denominator: int, unit: Unit, text: str) -> int:
         raise _bad_amount(text, unit, f"it is not a whole number of the smallest part ({part})")
     if amount == 0:
         raise _bad_amount(text, unit, "it is zero")
+    return _bounded(amount, unit, text)
+
+
+def _bounded(amount: int, unit: Unit, text: str) -> int:
+    if amount > limits.AMOUNT_MAX:
+        raise _bad_amount(text, unit, f"at most {amount_text(limits.AMOUNT_MAX, unit)} is possible")
     return amount
 
 

@@ -92,6 +92,12 @@ def open_command(
     if csv_path is not None:
         accounts = read_accounts(csv_path, context)
     else:
+        if not limits.ACCOUNT_NAME.match(account):
+            raise UsageProblem(
+                f"'{account}' cannot be an account's name.",
+                "It is a federation, a slash, an organisation; of a hosted account a colon and its own name.",
+                "Write it like emilia/cadiai or emilia/cadiai:m-0412.",
+            )
         given = limits_from(context, credit_limits, upper_limits)
         accounts = [
             members_pb2.NewAccount(

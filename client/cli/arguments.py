@@ -31,8 +31,6 @@ DOCUMENT_BYTES_MAX = 1 << 30
 _MS_PER_DAY = 24 * 3600 * 1000
 _ZERO = re.compile(r"0+(?:[.:]0+)?")
 _PERCENT = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,2}))? ?%?")
-_DURATION = re.compile(r"([0-9]{1,10})([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 AmountAndUnit = tuple[str, str]
 Function = Callable[..., Any]
@@ -137,18 +135,6 @@ def basis_points(text: str) -> int:
             f"'{text}' is not a percentage.", "It has at most two decimals.", "Write it like 60 or 12.5."
         )
     return int(found[1]) * 100 + int((found[2] or "").ljust(2, "0"))
-
-
-def duration_ms(text: str) -> int:
-    """ "90s", "10m", "6h", "28d" to milliseconds. Raises UsageProblem."""
-    found = _DURATION.fullmatch(text.strip())
-    if found is None:
-        raise UsageProblem(
-            f"'{text}' is not a duration.",
-            "It needs a number and a unit.",
-            "Write it like 90s, 10m, 6h or 28d.",
-        )
-    return int(found[1]) * _SECONDS[found[2]] * 1000
 
 
 def value_date(text: str) -> int:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from client.cli.arguments import duration_ms
 from client.cli.decision_drafts import draft_group
 from client.cli.decision_files import missing_signers, read_decision, show_draft
 from client.cli.options import shared_options
@@ -19,6 +18,7 @@ from client.cli.writing import Writing
 from client.context import Context
 from client.draftfiles import write_draft
 from client.errors import KeyProblem
+from client.output import duration_ms
 
 if TYPE_CHECKING:
     from rich.console import Console

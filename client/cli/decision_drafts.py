@@ -18,7 +18,6 @@ from client.cli.arguments import (
     amount_or_zero,
     as_option,
     basis_points,
-    duration_ms,
     federation_here,
     hash_of_file,
     key_options,
@@ -32,7 +31,7 @@ from client.context import Context
 from client.draftfiles import write_draft
 from client.drafts import Draft
 from client.errors import UsageProblem
-from client.output import parse_day
+from client.output import duration_ms, parse_day
 from client.stamps import Stamp, new_stamp
 from client.views.pool import PARAMETERS
 from ledger import limits

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from client.cli.arguments import duration_ms
 from client.cli.imports import Import, check_profile
 from client.cli.options import shared_options
 from client.context import Context
 from client.errors import ExitCode
 from client.importing import OPENING_COLUMNS, opening_builder, read_rows
+from client.output import duration_ms
 from client.stamps import new_stamp
 
 FILE = click.Path(path_type=Path, dir_okay=False)

@@ -12,14 +12,15 @@ import click
 
 from client import transactions
 from client.cli import tx_files, tx_import
-from client.cli.arguments import duration_ms, hash_of_file, reference_option, value_date
+from client.cli.arguments import hash_of_file, reference_option, value_date
 from client.cli.options import shared_options
 from client.cli.writing import Writing, show_outcome, writing_options
 from client.context import Context
 from client.describe import body_document, document_lines, message_document
 from client.errors import ExitCode, NotFound, worst
 from client.networks import write_atomically
-from client.output import parse_amount, print_table, time_json, time_text
+from client.output import duration_ms, parse_amount, print_table, time_json, time_text
+from client.stamps import now_ms
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,7 +61,7 @@ def transfer(
 ) -> None:
     """PAYER pays AMOUNT UNIT to PAYEE, e.g. `ayni tx transfer emilia/cadiai lazio/coop 12.50 EUC`.
 
-    Many legs in one file: `ayni tx import`.
+    Many payments from a file: `ayni tx import`. Many legs in one transaction: `ayni tx build --from`.
     """
     leg = transactions.leg(
         payee,
@@ -134,7 +135,11 @@ def wait(context: Context, tx_id: str, wait_text: str) -> None:
     """Wait for the outcome of the transaction ID."""
     wanted = context.outbox.find(tx_id)
     outcome = context.client.outcome(wanted, wait_ms=duration_ms(wait_text))
-    if outcome.kind == "final":
+    entry = context.outbox.entry(wanted)
+    if entry is not None and outcome.refusal is not None and 0 < outcome.refusal.final_after_ms < now_ms():
+        # The node tells a refusal of earlier; of the bytes themselves it tells whether they have expired.
+        [outcome] = context.client.submit([entry.transaction()])
+    elif outcome.kind == "final":
         outcome = context.client.with_receipt(outcome)
     if outcome.definite:
         context.outbox.settle(wanted, final=outcome.kind == "final")
@@ -175,26 +180,32 @@ def pending(context: Context, resend: bool, drop: str) -> ExitCode:
     entries = context.outbox.pending()
     if resend and entries:
         return _resend(context, entries)
-    rows = [_pending_row(entry) for entry in entries]
+    found = [(entry.tx_id.hex(), entry.body()) for entry in entries]
     document = {
-        "pending": [dict(zip(("tx_id", "type", "author", "expires_at"), row, strict=True)) for row in rows]
+        "pending": [
+            {
+                "tx_id": tx_id,
+                "type": body.WhichOneof("payload") or "",
+                "author": body.author,
+                "expires_at": time_json(body.expires_at_ms),
+            }
+            for tx_id, body in found
+        ]
     }
 
     def render(console: Console) -> None:
-        if not rows:
+        if not found:
             console.print("nothing is pending")
             return
-        shown = [(tx_id[:16], *rest) for tx_id, *rest in rows]
-        print_table(console, ("transaction", "type", "author", "valid until"), shown)
+        rows = [
+            (tx_id[:16], body.WhichOneof("payload") or "", body.author, time_text(body.expires_at_ms))
+            for tx_id, body in found
+        ]
+        print_table(console, ("transaction", "type", "author", "valid until"), rows)
         console.print("`ayni tx pending --resend` sends the same bytes again, safely")
 
     context.output.result("pending", document, render)
     return ExitCode.DONE
-
-
-def _pending_row(entry: Entry) -> tuple[str, str, str, str]:
-    body = entry.body()
-    return (entry.tx_id.hex(), body.WhichOneof("payload") or "", body.author, time_text(body.expires_at_ms))
 
 
 def _drop(context: Context, text: str) -> None:

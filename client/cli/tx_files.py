@@ -14,15 +14,15 @@ from google.protobuf import json_format
 
 from ayni.v1 import transaction_pb2
 from client import transactions
-from client.cli.arguments import duration_ms, hash_of_file, reference_option, value_date
+from client.cli.arguments import hash_of_file, reference_option, value_date
 from client.cli.options import shared_options
-from client.cli.writing import Writing, writing_options
+from client.cli.writing import Writing
 from client.context import Context
 from client.describe import body_document, document_lines
 from client.draftfiles import read_draft, write_draft
 from client.drafts import Draft, draft_of, with_signatures
 from client.errors import ClientError, UsageProblem
-from client.output import Unit, parse_amount
+from client.output import Unit, duration_ms, parse_amount
 from client.signers import missing_error
 from client.stamps import new_stamp
 
@@ -80,6 +80,12 @@ def build(
     Every writing command builds one too, with --draft FILE.
     """
     stamp = new_stamp(duration_ms(expires_in))
+    if source is not None and (payer or reference or date_text or document):
+        raise UsageProblem(
+            "It is not clear what to build.",
+            "--from FILE.json says it all; PAYER, --reference, --date and --document are of a transfer.",
+            "Give one or the other.",
+        )
     if source is not None:
         draft = _draft_from_json(source, stamp)
     elif payer and payee and amount and unit:
@@ -132,10 +138,14 @@ def sign(context: Context, path: Path, names: tuple[str, ...], target: Path | No
 
 @click.command("submit")
 @click.argument("paths", type=FILE, nargs=-1, required=True, metavar="FILE…")
-@writing_options
-def submit(writing: Writing, paths: tuple[Path, ...]) -> None:
+@click.option(
+    "--wait", "wait_text", default="30s", show_default=True, help="How long to wait for each outcome."
+)
+@shared_options
+def submit(context: Context, paths: tuple[Path, ...], wait_text: str) -> None:
     """Send complete transaction files and wait for their outcomes."""
-    drafts = [read_draft(path, writing.context.network.genesis_hash) for path in paths]
+    writing = Writing(context, wait_ms=duration_ms(wait_text))
+    drafts = [read_draft(path, context.network.genesis_hash) for path in paths]
     problems: list[ClientError] = []
     for draft in drafts:
         try:

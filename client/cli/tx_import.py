@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
-from client.cli.arguments import duration_ms
 from client.cli.imports import Import, check_profile
 from client.cli.options import shared_options
 from client.context import Context
 from client.errors import ExitCode
 from client.importing import TRANSFER_COLUMNS, read_rows, transfer_builder
-from client.output import parse_day
+from client.output import duration_ms, parse_day
 from client.stamps import new_stamp
 
 FILE = click.Path(path_type=Path, dir_okay=False)

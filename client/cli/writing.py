@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ayni.v1 import state_pb2, transaction_pb2
-from client.cli.arguments import duration_ms
 from client.cli.options import shared_options
 from client.context import Context
 from client.drafts import Draft, with_signatures
 from client.errors import NoNode, OutcomeUnknown, UsageProblem
+from client.output import duration_ms
 from client.signers import missing_error, plan
 from client.stamps import Stamp, new_stamp
 
@@ -142,7 +142,7 @@ class Writing:
             if entry.tx_id != draft.tx_id and content_of(entry.body()) == content:
                 raise UsageProblem(
                     f"The same content is pending already as transaction {entry.tx_id.hex()[:16]}.",
-                    "Its outcome is not known yet, and sending it under another id could do it twice.",
+                    "It may still take effect, and sending it under another id could do it twice.",
                     "Run `ayni tx pending --resend`; if it is really meant twice, say --again.",
                 )
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ayni.v1 import genesis_pb2, ledger_service_pb2, result_pb2
-from client.output import Unit, amount_text, decimal_text, print_table, time_json, time_text
+from client.output import Unit, amount_text, decimal_text, duration_text, print_table, time_json, time_text
 from client.views.accounts import holding_json, organisation_unit_json, print_holdings
 from client.views.common import (
     Document,
@@ -37,15 +37,13 @@ PARAMETERS: dict[int, str] = {
     genesis_pb2.PARAMETER_NAME_UNATTESTED_MAX: "unattested-max",
 }
 """The words of the command line for the contract's parameters."""
-_MS_PER_DAY = 24 * 3600 * 1000
 
 
 def parameter_text(parameter: genesis_pb2.Parameter, units: Units) -> str:
     """A parameter's value for a person: "28 days", "50 %", "100:00 HRS"."""
     match PARAMETERS.get(parameter.name):
         case "period-min":
-            days, rest_ms = divmod(parameter.value, _MS_PER_DAY)
-            return f"{parameter.value:,} ms" if rest_ms else f"{days:,} days"
+            return duration_text(parameter.value)
         case "unattested-max":
             return amount_text(parameter.value, unit_or_parts(units, parameter.unit))
         case _:

@@ -89,6 +89,10 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
     break_after: int = 0
     """SubmitStream: break the stream after so many outcomes, once; 0: never."""
     spoil_receipts: bool = False
+    remembered: result_pb2.Refusal | None = None
+    """The refusal of earlier that it tells when asked what became of a transaction."""
+    past_expiry: bool = False
+    """A final block is past the expiry of whatever comes."""
     log: list[tuple[bytes, bytes]] = field(default_factory=list)
     seen: list[bytes] = field(default_factory=list)
     """Every transaction's bytes, each time they came."""
@@ -137,6 +141,9 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
 
     def GetOutcome(self, request: Any, context: grpc.ServicerContext) -> Any:
         index = self._index(request.tx_id)
+        if index is None and self.remembered is not None:
+            refused = ledger_service_pb2.OUTCOME_KIND_REFUSED
+            return ledger_service_pb2.Outcome(tx_id=request.tx_id, kind=refused, refusal=self.remembered)
         if index is None:
             return ledger_service_pb2.Outcome(
                 tx_id=request.tx_id, kind=ledger_service_pb2.OUTCOME_KIND_UNKNOWN
@@ -198,6 +205,8 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
             return ledger_service_pb2.Outcome(
                 tx_id=tx_id, kind=ledger_service_pb2.OUTCOME_KIND_UNKNOWN, retry_after_ms=10
             )
+        if index is None and self.past_expiry:
+            return ledger_service_pb2.Outcome(tx_id=tx_id, kind=ledger_service_pb2.OUTCOME_KIND_EXPIRED)
         if index is None:
             refusal = self.judge(body_of(raw))
             if refusal is not None:

@@ -13,6 +13,8 @@ from client.output import (
     balance_text,
     day_text,
     decimal_text,
+    duration_ms,
+    duration_text,
     parse_amount,
     parse_day,
     three_figures,
@@ -33,6 +35,7 @@ HRS = Unit("HRS", 60, hours=True)
         ("0.01", EUC, 1),
         ("12.3400", EUC, 1234),
         ("9999999999999.99", EUC, 999999999999999),
+        ("10000000000000", EUC, 10**15),
         ("1:30", HRS, 90),
         ("1.5", HRS, 90),
         ("0:05", HRS, 5),
@@ -58,6 +61,8 @@ def test_an_amount_is_read_exactly(text: str, unit: Unit, expected: int) -> None
         ("1:75", HRS, "75 minutes is an hour or more."),
         ("0.83", HRS, "It is not a whole number of the smallest part (minute)."),
         ("9" * 41, EUC, "It is too long."),
+        ("10000000000000.01", EUC, "At most 10,000,000,000,000.00 EUC is possible."),
+        ("9" * 24, HRS, "At most 16,666,666,666,666:40 HRS is possible."),
     ],
 )
 def test_what_is_no_exact_amount_is_refused_with_the_reason(text: str, unit: Unit, why: str) -> None:
@@ -101,3 +106,21 @@ def test_days_and_times_are_written_as_dates() -> None:
     assert time_json(1_700_000_000_007) == "2023-11-14T22:13:20.007Z"
     with pytest.raises(UsageProblem, match=r"'31\.3\.2026' is not a date"):
         parse_day("31.3.2026")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "expected"),
+    [
+        ("90s", "90 seconds", 90_000),
+        ("1m", "1 minute", 60_000),
+        ("120s", "2 minutes", 120_000),
+        ("36h", "36 hours", 129_600_000),
+        ("28d", "28 days", 2_419_200_000),
+    ],
+)
+def test_a_duration_is_read_and_shown_in_the_largest_unit_that_says_it(
+    text: str, shown: str, expected: int
+) -> None:
+    assert duration_ms(text) == expected
+    assert duration_text(expected) == shown
+    assert (duration_text(1_500), duration_text(0)) == ("1,500 ms", "0 ms")

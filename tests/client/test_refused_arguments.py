@@ -23,6 +23,23 @@ HOURS = "hours@emilia"
             ),
         ),
         (
+            ("account", "open", "emilia/cadiai/anna"),
+            (
+                "ayni: 'emilia/cadiai/anna' cannot be an account's name.",
+                "  why:  It is a federation, a slash, an organisation; of a hosted account a colon and its"
+                " own name.",
+                "  next: Write it like emilia/cadiai or emilia/cadiai:m-0412.",
+            ),
+        ),
+        (
+            ("account", "limit", "emilia/cadiai", "--credit-limit", "9" * 20, "EUC"),
+            (
+                f"ayni: '{'9' * 20}' is not an amount of EUC.",
+                "  why:  At most 10,000,000,000,000.00 EUC is possible.",
+                "  next: Write it like 12.50.",
+            ),
+        ),
+        (
             ("account", "open", "emilia/b", "--threshold", "2"),
             (
                 "ayni: --threshold 2 says nothing without keys.",

@@ -10,6 +10,7 @@ import pytest
 
 from ayni.v1 import entitlements_pb2, receipt_pb2, result_pb2, transaction_pb2
 from client.outbox import Outbox
+from client.output import time_json, time_text
 from proofs.receipts import verify_receipt
 from tests.client.conftest import Ayni, three_lines
 from tests.client.fakes import FakeNode, account_record, body_of, seeded, tx_id_of
@@ -185,6 +186,65 @@ def test_waiting_tells_the_outcome_of_an_earlier_transaction(ayni: Ayni, node: F
     assert ayni("tx", "wait", "ab" * 32, "--wait", "0s").code == 6
 
 
+def test_a_refusal_for_expiry_says_until_when_it_was_valid_and_how_to_be_certain(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    node.judge = lambda body: result_pb2.Refusal(
+        code=result_pb2.REFUSAL_CODE_EXPIRED, field="expires_at_ms", final_after_ms=1_700_000_000_000
+    )
+    result = ayni(*TRANSFER)
+    name = tx_id_of(node.seen[0]).hex()[:16]
+    assert result.code == 3
+    assert three_lines(result.err) == [
+        f"ayni: Transaction {name} is refused: EXPIRED at expires_at_ms.",
+        "  why:  It was valid until 2023-11-14 22:13:20 UTC, and the node takes it no more; no final block is"
+        " past that yet.",
+        f"  next: `ayni tx wait {name}` says for certain when one is, within minutes; making it anew with"
+        f" `--replace {name}` is safe at once.",
+    ]
+    assert len(outbox.pending()) == 1
+
+
+def test_waiting_for_what_was_refused_and_has_expired_since_exits_9_and_settles_it(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    node.judge = lambda body: refuse(final_after_ms=1_700_000_000_000)
+    assert ayni(*TRANSFER).code == 3
+    node.remembered, node.past_expiry = refuse(final_after_ms=1_700_000_000_000), True
+    result = ayni("tx", "wait", tx_id_of(node.seen[0]).hex()[:16])
+    assert result.code == 9
+    assert "has expired." in three_lines(result.err)[0]
+    assert node.seen[0] == node.seen[1]
+    assert outbox.pending() == []
+
+
+def test_what_is_pending_is_listed_with_machine_readable_times(ayni: Ayni, node: FakeNode) -> None:
+    node.judge = lambda body: refuse(final_after_ms=1_900_000_000_000)
+    ayni(*TRANSFER)
+    [raw] = node.seen
+    [entry] = json.loads(ayni("tx", "pending", "--json").out)["pending"]
+    assert {
+        "tx_id": tx_id_of(raw).hex(), "type": "transfer", "author": "emilia/cadiai",
+        "expires_at": time_json(body_of(raw).expires_at_ms),
+    } == entry  # fmt: skip
+    line = ayni("tx", "pending").out.splitlines()[1]
+    assert line.endswith(time_text(body_of(raw).expires_at_ms))
+
+
+def test_the_same_content_is_not_sent_a_second_time_while_it_may_still_take_effect(
+    ayni: Ayni, node: FakeNode
+) -> None:
+    node.judge = lambda body: refuse(final_after_ms=1_900_000_000_000)
+    ayni(*TRANSFER)
+    result = ayni(*TRANSFER)
+    assert result.code == 2
+    what, why, next_step = three_lines(result.err)
+    assert "The same content is pending already as transaction" in what
+    assert "It may still take effect, and sending it under another id could do it twice." in why
+    assert "--again" in next_step
+    assert len(node.seen) == 1
+
+
 def test_maker_checker_and_sender_pass_a_file_on(
     ayni: Ayni, node: FakeNode, home: Path, tmp_path: Path
 ) -> None:
@@ -217,6 +277,27 @@ def test_building_needs_no_node(ayni: Ayni, node: FakeNode, tmp_path: Path) -> N
     shown = json.loads(ayni("tx", "inspect", str(path), "--json").out)
     assert shown["transfer"]["legs"][0]["amount"] == "1.5"
     assert len(shown["signed_by"]) == 1
+
+
+def test_a_file_is_sent_as_it_is_and_takes_no_option_that_would_change_it(
+    ayni: Ayni, node: FakeNode, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.json"
+    ayni("tx", "build", "emilia/cadiai", "lazio/coop", "1", "EUC", "-o", str(path))
+    for option in (("--draft", "x.json"), ("--replace", "abcd"), ("--expires-in", "1h"), ("--again",)):
+        result = ayni("tx", "submit", str(path), *option)
+        assert result.code == 2
+        assert three_lines(result.err)[0].startswith(f"ayni: No such option '{option[0]}'.")
+    assert node.seen == []
+    assert ayni("tx", "submit", str(path), "--wait", "5s").code == 0
+
+
+def test_building_from_json_takes_nothing_of_a_transfer_besides(ayni: Ayni, tmp_path: Path) -> None:
+    source = tmp_path / "body.json"
+    source.write_text("{}")
+    for extra in (("emilia/cadiai",), ("--reference", "x"), ("--date", "2026-01-01")):
+        result = ayni("tx", "build", "--from", str(source), "-o", str(tmp_path / "t.json"), *extra)
+        assert (result.code, three_lines(result.err)[0]) == (2, "ayni: It is not clear what to build.")
 
 
 def test_any_type_is_built_from_its_json(ayni: Ayni, tmp_path: Path) -> None:

@@ -361,6 +361,12 @@ def test_dues_are_shown_by_vintage_and_standing() -> None:
             ),
             "the parameter deposit in EUC is 12.5 %",
         ),
+        (
+            members_pb2.DecisionItem(
+                parameter=genesis_pb2.Parameter(name=genesis_pb2.PARAMETER_NAME_PERIOD_MIN_MS, value=60_000)
+            ),
+            "the parameter period-min is 1 minute",
+        ),
     ],
 )
 def test_a_decision_says_what_each_item_does(item: members_pb2.DecisionItem, text: str) -> None:
