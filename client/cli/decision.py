@@ -48,6 +48,8 @@ def sign_command(context: Context, path: Path, target: Path | None) -> None:
             f"Who must sign still: {', '.join(missing)}.",
             "Pass it on to one of them, or use another keystore with --keystore.",
         )
+    if signed.signatures == draft.signatures:
+        context.output.notice("it was complete already: no signature was added, and a surplus one is refused")
     write_draft(target or path, signed, context.network.name, context.network.genesis_hash)
     show_draft(context, signed, target or path, missing)
 

@@ -53,6 +53,10 @@ def test_a_decision_travels_from_draft_to_final(
     second = ayni("decision", "sign", path, "--keystore", machines["lazio"], "--json")
     assert json.loads(second.out)["signed_by"] == ["emilia", "lazio"]
     assert json.loads(second.out)["missing"] == []
+    again = ayni("decision", "sign", path, "--keystore", machines["emilia"])
+    assert again.out.startswith(
+        "it was complete already: no signature was added, and a surplus one is refused\n"
+    )
     assert node.seen == []
 
     sent = ayni("decision", "submit", path)
