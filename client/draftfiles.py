@@ -26,7 +26,11 @@ FILE_BYTES_MAX = 4 * limits.TRANSACTION_BYTES_MAX
 
 
 def write_draft(path: Path, draft: Draft, network: str, genesis_hash: bytes) -> None:
-    """Writes a draft; as bare bytes when the file's name ends in `.ayni`. Raises UsageProblem."""
+    """Writes a draft; as bare bytes when the file's name ends in `.ayni`. Raises UsageProblem.
+
+    Never over another transaction that somebody has signed already.
+    """
+    _spare_signed(path, draft, genesis_hash)
     if path.suffix == ".ayni":
         content = draft.envelope()
     else:
@@ -48,6 +52,19 @@ def write_draft(path: Path, draft: Draft, network: str, genesis_hash: bytes) -> 
         raise UsageProblem(
             f"{path} cannot be written.", f"{error.strerror}.", "Choose another file."
         ) from error
+
+
+def _spare_signed(path: Path, draft: Draft, genesis_hash: bytes) -> None:
+    try:
+        there = read_draft(path, genesis_hash) if path.exists() else None
+    except UsageProblem:
+        return
+    if there is not None and there.signatures and there.tx_id != draft.tx_id:
+        raise UsageProblem(
+            f"{path} holds another transaction, which is signed.",
+            f"It is {there.tx_id.hex()[:16]}, with {len(there.signatures)} signatures that would be lost.",
+            "Choose another file, or remove that one first.",
+        )
 
 
 def read_draft(path: Path, genesis_hash: bytes) -> Draft:

@@ -137,6 +137,25 @@ def test_items_are_added_to_a_draft_that_nobody_signed(
     ]
 
 
+def test_a_new_draft_does_not_replace_one_that_is_signed(
+    ayni: Ayni, machines: dict[str, Path], charter: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "accredit.json"
+    accredit(ayni, charter, path, "--as", "emilia")
+    assert ayni("decision", "sign", path, "--keystore", machines["emilia"]).code == 0
+    signed = path.read_bytes()
+    result = ayni(
+        *("decision", "draft", "accredit", "emilia/nuova", "--key", "cadiai", "--charter", charter),
+        *("--user-seats", "60", "--non-members", "10", "-o", path, "--as", "emilia"),
+    )
+    assert result.code == 2
+    what, why, next_step = three_lines(result.err)
+    assert what.endswith(f"{path} holds another transaction, which is signed.")
+    assert "with 1 signatures that would be lost" in why
+    assert "Choose another file" in next_step
+    assert signed == path.read_bytes()
+
+
 def test_a_decision_without_a_quorum_is_not_sent(
     ayni: Ayni, node: FakeNode, machines: dict[str, Path], charter: Path, tmp_path: Path
 ) -> None:

@@ -167,6 +167,17 @@ async def test_an_outcome_is_found_by_id(alone: Alone) -> None:
     assert await kind(b"\x09" * 32) == UNKNOWN
 
 
+async def test_what_was_refused_is_expired_once_a_final_block_is_past_its_expiry(alone: Alone) -> None:
+    refused = transfer(alone.hash, 1_000_001, expires_in_ms=500)
+    body = transaction_pb2.Body.FromString(transaction_pb2.SignedTransaction.FromString(refused).body)
+    assert (await alone.submit(refused))[0].kind == REFUSED
+    async with asyncio.timeout(20):
+        while (await alone.stub.GetStatus(pb.GetStatusRequest())).at.time_ms <= body.expires_at_ms:
+            await alone.submit(transfer(alone.hash, 1))
+    outcome = await alone.stub.GetOutcome(pb.GetOutcomeRequest(tx_id=alone.id(refused)))
+    assert outcome.kind == EXPIRED
+
+
 async def test_who_waits_for_an_id_hears_of_it(alone: Alone) -> None:
     raw = transfer(alone.hash)
     request = pb.GetOutcomeRequest(tx_id=alone.id(raw), wait_ms=10_000)
