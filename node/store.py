@@ -34,7 +34,7 @@ EVIDENCE: Final = b"e"  # digest -> Evidence
 
 _GENESIS_KEY: Final = META + b"genesis"
 _FORMAT_KEY: Final = META + b"format"
-_WRITE_BUFFER_BYTES: Final = 16 << 20
+_WRITE_BUFFER_BYTES: Final = 32 << 20
 _BLOCK_CACHE_BYTES: Final = 32 << 20
 _OPEN_FILES_MAX: Final = 256
 _BLOOM_BITS: Final = 10
@@ -109,6 +109,7 @@ class Database:
                 create_if_missing=True,
                 paranoid_checks=True,
                 write_buffer_size=_WRITE_BUFFER_BYTES,
+                compression=None,  # hashes and signatures do not get smaller, and trying costs compaction
                 lru_cache_size=_BLOCK_CACHE_BYTES,
                 max_open_files=_OPEN_FILES_MAX,
                 bloom_filter_bits=_BLOOM_BITS,
