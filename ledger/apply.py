@@ -67,10 +67,10 @@ def apply_transaction(
         return refusal
     rule = RULES[tx.kind]
     if refusal := rule.authorise(state, tx):
-        return refusal._replace(final_after_ms=tx.body.expires_at_ms)
+        return _until_expiry(refusal, tx)
     context = Context(state, height, time_ms, log_index, tx.tx_id)
     if refusal := rule.execute(context, tx.body.author, tx.payload):
-        return refusal._replace(final_after_ms=tx.body.expires_at_ms)
+        return _until_expiry(refusal, tx)
     try:
         check_writes(overlay, state.writes)
     except InvariantBroken as error:
@@ -85,6 +85,11 @@ def apply_transaction(
     overlay.transactions[tx.tx_id] = LoggedTransaction(log_index, height, tx.raw, result)
     overlay.nonces[tx.body.author, tx.body.nonce] = tx.tx_id
     return Accepted(result, context.postings)
+
+
+def _until_expiry(refusal: Refusal, tx: ParsedTransaction) -> Refusal:
+    """When it is for ever: at the expiry; at once for SELF, which the body alone decides."""
+    return refusal._replace(final_after_ms=0 if refusal.code == refusals.SELF else tx.body.expires_at_ms)
 
 
 def _check_time_and_nonce(state: State, tx: ParsedTransaction, time_ms: int) -> Refusal | None:

@@ -240,6 +240,14 @@ def test_a_refusal_that_may_pass_says_until_when_the_bytes_can_still_be_taken(wo
     assert refusal.final_after_ms == at
 
 
+def test_a_payment_to_oneself_is_refused_for_ever(world: World) -> None:
+    legs = [{"payee": "emilia/cadiai", "unit": "EUC", "amount_minor": 5}]
+    refusal = world.refusal(world.transaction({"author": "emilia/cadiai", "transfer": {"legs": legs}}))
+    assert refusal is not None
+    assert (refusal.name, refusal.final_after_ms) == ("SELF", 0)
+    assert refusal.message == "emilia/cadiai would pay itself; name another payee"
+
+
 def test_what_the_bytes_are_does_not_depend_on_the_state(world: World) -> None:
     raw = world.transaction(PAYMENT)
     tx = parse_transaction(raw, world.founding.hash)
