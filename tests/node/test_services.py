@@ -488,7 +488,8 @@ async def test_the_sysadmin_sees_what_is_wrong_and_can_stop_the_node(alone: Alon
         assert str(alone.config.node.data_dir) == status.data_dir
         await admin.Stop(admin_service_pb2.StopRequest())
         failed = await error(alone.submit(transfer(alone.hash)))
-        assert grpc.StatusCode.UNAVAILABLE is failed.code()
+        # What comes in while the server goes away is cancelled by gRPC; what comes later finds nobody.
+        assert failed.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
 async def test_a_node_closes_a_period_that_is_due(tmp_path: Path) -> None:
