@@ -100,8 +100,9 @@ class Node:
 
     # --- starting -----------------------------------------------------------------------------------
 
-    async def _start(self) -> None:
-        doors = Doors(
+    def doors(self) -> Doors:
+        """What submission needs of this node."""
+        return Doors(
             chain=self.parts.chain,
             mempool=self.parts.mempool,
             tables=self.parts.tables,
@@ -112,9 +113,11 @@ class Node:
             refuse_now=self._refuse_now,
             clock_ms=self.parts.clock_ms,
         )
+
+    async def _start(self) -> None:
         listen = self._config.listen
         clients = grpc.aio.server(options=CLIENT_OPTIONS)
-        self._ledger = ledger.LedgerService(self.parts, self.status, doors)
+        self._ledger = ledger.LedgerService(self.parts, self.status, self.doors())
         ledger.register(self._ledger, clients)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, clients)
         reflection.enable_server_reflection(

@@ -6,6 +6,7 @@ state root (DESIGN 4.5). Raises StartError in words a sysadmin can act on. Sends
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from config import ConfigError, NodeConfig, check, read_key_file
@@ -21,7 +22,7 @@ from node.log import make_log
 from node.mempool import Mempool
 from node.metrics import Metrics
 from node.outcomes import Outcomes
-from node.parts import Parts
+from node.parts import Parts, wall_clock_ms
 from node.receipts import Receipts
 from node.store import Batch, Database, StoreDamaged
 from node.tables import Tables
@@ -68,9 +69,27 @@ def prepare(config: NodeConfig) -> Prepared:
         service_key = SigningKey(read_key_file(config.node.service_key)) if has_service_key else None
     except ConfigError as error:
         raise StartError(str(error)) from None
+    database = Database(config.node.data_dir, founding.hash)
+    prepared = assemble(config, founding, consensus_key, service_key, database, wall_clock_ms)
+    for problem in problems:  # a certificate that soon expires
+        prepared.parts.log.warning("configuration", problem=str(problem))
+    return prepared
+
+
+def assemble(
+    config: NodeConfig,
+    founding: Founding,
+    consensus_key: SigningKey,
+    service_key: SigningKey | None,
+    database: Database,
+    clock_ms: Callable[[], int],
+) -> Prepared:
+    """The parts of a node over an open database, whose tip is verified; closes it when that fails.
+
+    `clock_ms`: Unix milliseconds. Raises StoreError.
+    """
     keys = [member.consensus_key for member in founding.membership.members]
     member = keys.index(consensus_key.public_key)
-    database = Database(config.node.data_dir, founding.hash)
     try:
         tables = Tables(database, founding.genesis.state_tree_bits)
         mempool = Mempool(config.mempool, lambda raw: parse_transaction(raw, founding.hash))
@@ -91,9 +110,8 @@ def prepare(config: NodeConfig) -> Prepared:
         receipts=Receipts(founding.signed, tables),
         metrics=Metrics(),
         log=make_log(config.log, node=federation),
+        clock_ms=clock_ms,
     )
-    for problem in problems:  # a certificate that soon expires
-        parts.log.warning("configuration", problem=str(problem))
     application = LedgerApplication(chain, mempool, parts.clock_ms, parts.refused)
     return Prepared(parts, application, consensus_key, service_key)
 
