@@ -6,7 +6,8 @@ nothing about identity: that is `node/handshake.py`. Spec: DESIGN 4.6.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import grpc
 
@@ -29,34 +30,62 @@ PEER_OPTIONS: list[tuple[str, int | str]] = [
 def peer_server_credentials(config: NodeConfig) -> grpc.ServerCredentials:
     """Shows this node's certificate, and admits only the pinned certificates of the peers."""
 
-    def read() -> grpc.ServerCertificateConfiguration:
-        pair = (config.tls.key.read_bytes(), config.tls.certificate.read_bytes())
+    def read() -> Shown:
         pinned = b"".join(peer.certificate.read_bytes() for peer in config.peers)
-        return grpc.ssl_server_certificate_configuration([pair], root_certificates=pinned or None)
+        return Shown(config.tls.key.read_bytes(), config.tls.certificate.read_bytes(), pinned)
 
-    def read_again() -> Any:
-        try:
-            return read()
-        except OSError:
-            return None  # A file being replaced: what was read before stays in force.
-
-    return grpc.dynamic_ssl_server_credentials(read(), read_again, require_client_authentication=True)
+    files = Files(read)
+    return grpc.dynamic_ssl_server_credentials(files.first, files.changed, require_client_authentication=True)
 
 
 def client_server_credentials(config: NodeConfig) -> grpc.ServerCredentials:
     """Shows this node's certificate; clients are not asked for one (reads are open)."""
 
-    def read() -> grpc.ServerCertificateConfiguration:
-        pair = (config.tls.key.read_bytes(), config.tls.certificate.read_bytes())
-        return grpc.ssl_server_certificate_configuration([pair])
+    def read() -> Shown:
+        return Shown(config.tls.key.read_bytes(), config.tls.certificate.read_bytes(), b"")
 
-    def read_again() -> Any:
+    files = Files(read)
+    return grpc.dynamic_ssl_server_credentials(files.first, files.changed)
+
+
+class Shown(NamedTuple):
+    """What a server shows and trusts, as PEM."""
+
+    key: bytes
+    certificate: bytes
+    trusted: bytes
+    """The certificates that clients of it must show one of; none: they show none."""
+
+    def configuration(self) -> grpc.ServerCertificateConfiguration:
+        """The same, as gRPC takes it."""
+        pairs = [(self.key, self.certificate)]
+        return grpc.ssl_server_certificate_configuration(pairs, root_certificates=self.trusted or None)
+
+
+class Files:
+    """Certificate files that gRPC asks for anew before every handshake.
+
+    It is told only of files that have changed: for every configuration that it is given, it frees the one
+    before, which another thread may just be starting a handshake with, and the process dies with SIGSEGV
+    (grpc/grpc#36693). Strangers can open as many connections as they like; files change once in years.
+    """
+
+    def __init__(self, read: Callable[[], Shown]) -> None:
+        """Raises OSError when a file cannot be read."""
+        self._read = read
+        self._in_force = read()
+        self.first = self._in_force.configuration()
+
+    def changed(self) -> Any:
+        """The new configuration, or None: what is in force stays. gRPC calls this from its own threads."""
         try:
-            return read()
+            found = self._read()
         except OSError:
+            return None  # A file being replaced: what was read before stays in force.
+        if found == self._in_force:
             return None
-
-    return grpc.dynamic_ssl_server_credentials(read(), read_again)
+        self._in_force = found
+        return found.configuration()
 
 
 def peer_channel(config: NodeConfig, peer: PeerSection) -> tuple[grpc.aio.Channel, bytes, bytes]:
