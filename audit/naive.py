@@ -1,10 +1,10 @@
-"""The second recomputation: every balance of the three books, from the signed transactions alone.
+"""The second recomputation: every balance of the three books, and every bound, from the transactions alone.
 
-Written plainly from the table of design 4.4 and the rules of docs/protocol.md, over dictionaries, without
-limits, signatures or refusals: what is applied here was accepted. It shares no code with `ledger/`, so that
-one bug cannot pass twice; where a rule leaves the figures to a function there (which lots are used, what is
+Written plainly from the rules of docs/protocol.md, over dictionaries, without signatures or refusals: what
+is applied here was accepted, and no bound is enforced. It shares no code with `ledger/`, so that one bug
+cannot pass twice; where a rule leaves the figures to a function there (which lots are used, what is
 deposited, how a period settles), it is worked out here again and compared with the result in the log.
-compare.py compares what comes out with the state's records.
+recomputed.py compares what comes out with the state's records.
 
 Two things are asked of outside: an earlier transaction that a reversal cites, and whether a decision that
 was due at this height took effect or was void (whether it was right to be void is a rule, not a balance).
@@ -101,15 +101,22 @@ def _transfer(books: NaiveBooks, author: str, transfer: credit_pb2.Transfer) -> 
 
 
 def _set_limits(books: NaiveBooks, account: str, limits: Iterable[members_pb2.Limit]) -> None:
+    """A1, A3: the limits named replace those before."""
     for limit in limits:
-        books.credit_limits[account, limit.unit] = limit.credit_limit_minor
+        books.grant(books.credit_limits, account, limit.unit, limit.credit_limit_minor)
+        books.upper_limits.pop((account, limit.unit), None)
+        if limit.has_upper_limit:
+            books.upper_limits[account, limit.unit] = limit.upper_limit_minor
 
 
 def _close_accounts(books: NaiveBooks, accounts: Iterable[str]) -> None:
+    """A2: limits and ceilings return to the quota; nothing of the account is left."""
     for account in accounts:
         for unit in books.units:
-            books.credit_limits.pop((account, unit), None)
-            books.ceilings.pop((account, unit), None)
+            books.grant(books.credit_limits, account, unit, 0)
+            books.grant(books.ceilings, account, unit, 0)
+            books.upper_limits.pop((account, unit), None)
+            books.unattested.pop((account, unit), None)
 
 
 def _decision(books: NaiveBooks, tx_id: bytes, decision: members_pb2.Decision) -> None:
@@ -120,14 +127,16 @@ def _decision(books: NaiveBooks, tx_id: bytes, decision: members_pb2.Decision) -
 
 
 def _decide(books: NaiveBooks, decision: members_pb2.Decision) -> None:
-    """Parameters and ceilings; the other items move no balance, and no bound of one."""
+    """Parameters, quotas and ceilings; the other items move no balance, and no bound of one."""
     for item in decision.items:
         match item.WhichOneof("item"):
             case "parameter":
                 books.parameters[item.parameter.name, item.parameter.unit] = item.parameter.value
+            case "quota":
+                books.quotas[item.quota.federation, item.quota.unit] = item.quota.amount_minor
             case "ceiling":
                 ceiling = item.ceiling
-                books.ceilings[ceiling.organisation, ceiling.unit] = ceiling.amount_minor
+                books.grant(books.ceilings, ceiling.organisation, ceiling.unit, ceiling.amount_minor)
 
 
 def _difference(ours: result_pb2.Result, logged: bytes) -> tuple[str, str] | None:

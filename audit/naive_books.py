@@ -1,7 +1,7 @@
 """The three books as the second recomputation keeps them: dictionaries, and the few ways to change them.
 
-Part of naive.py, which says what it is for. Never looks at a limit or a signature, and shares no code with
-`ledger/`.
+Part of naive.py, which says what it is for. Never enforces a limit or looks at a signature, and shares no
+code with `ledger/`.
 """
 
 from __future__ import annotations
@@ -77,6 +77,16 @@ class Figures:
         return self.issued - self.redeemed - self.cancelled
 
 
+class Taken(NamedTuple):
+    """What was taken back of one line of a transaction."""
+
+    amount: int = 0
+    """Of what the line moved."""
+    deposit: int = 0
+    price: int = 0
+    """The price of an issue, or the fee of a service."""
+
+
 class Fault(Exception):
     """The books cannot be kept so, or the log says otherwise: (field, message). Never leaves this room."""
 
@@ -103,6 +113,8 @@ class NaiveBooks:
         self.credit: dict[tuple[str, str], int] = defaultdict(int)
         """(account or "pool", unit) → balance."""
         self.credit_limits: dict[tuple[str, str], int] = {}
+        self.upper_limits: dict[tuple[str, str], int] = {}
+        """(account, unit) → upper limit, of those that have one; it may be 0."""
         self.dues: dict[tuple[str, str], dict[int, int]] = defaultdict(dict)
         """(organisation, unit) → period → amount; positive: the pool owes it."""
         self.dues_made: dict[str, int] = defaultdict(int)
@@ -125,12 +137,20 @@ class NaiveBooks:
 
         self.classes: dict[str, entitlements_pb2.DefineClass] = {}
         self.ceilings: dict[tuple[str, str], int] = {}
+        """(organisation, unit) → issue ceiling."""
+        self.quotas: dict[tuple[str, str], int] = {
+            (each.federation, each.unit): each.amount_minor for each in genesis.quotas
+        }
+        self.granted: dict[tuple[str, str], int] = defaultdict(int)
+        """(federation, unit) → what its accounts' credit limits and its organisations' ceilings add up to."""
+        self.unattested: dict[tuple[str, str], int] = defaultdict(int)
+        """(organisation, unit) → minutes it recorded without attestation since the last close (H5)."""
         self.parameters: dict[tuple[int, str], int] = {
             (each.name, each.unit): each.value for each in genesis.parameters
         }
         self.due_decisions: dict[int, list[tuple[bytes, members_pb2.Decision]]] = defaultdict(list)
-        self.taken_back: dict[tuple[bytes, int], tuple[int, int, int]] = {}
-        """(transaction, line) → (amount, deposit, price or fee) taken back so far."""
+        self.taken_back: dict[tuple[bytes, int], Taken] = {}
+        """(transaction, line) → taken back so far."""
 
     @property
     def today(self) -> int:
@@ -147,6 +167,12 @@ class NaiveBooks:
         """Credit: payer −a, payee +a."""
         self.credit[payer, unit] -= amount
         self.credit[payee, unit] += amount
+
+    def grant(self, bounds: dict[tuple[str, str], int], account: str, unit: str, amount: int) -> None:
+        """Set a credit limit or a ceiling; its federation has granted the difference more (M7)."""
+        federation = account.partition("/")[0]
+        self.granted[federation, unit] += amount - bounds.get((account, unit), 0)
+        bounds[account, unit] = amount
 
     def count(self, figure: str, organisation: str, unit: str, amount: int) -> None:
         """Add to what was "contributed" to or "served" by an organisation in this period."""

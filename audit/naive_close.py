@@ -23,6 +23,7 @@ def close_period(books: NaiveBooks, result: result_pb2.Result) -> None:
         _settle(books, unit, figures)
     books.contributed.clear()
     books.served.clear()
+    books.unattested.clear()
     books.dues_made.clear()
     books.open_period += 1
 

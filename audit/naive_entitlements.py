@@ -1,10 +1,12 @@
 """The second recomputation, of entitlements: issued, brought over, given, redeemed, earned by service.
 
-Part of naive.py, and under its rules: plain, from design 4.4 and docs/protocol.md (E, H, P2), and no code of
+Part of naive.py, and under its rules: plain, from docs/protocol.md (E, H, P2), and no code of
 `ledger/`. What each writes into `result` is what the log should say.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from audit.naive_books import DEPOSIT_BP, POOL, Lot, NaiveBooks, ceil_share
 from ayni.v1 import entitlements_pb2, pool_pb2, result_pb2
@@ -176,7 +178,10 @@ def record_service(
     log_index: int,
     result: result_pb2.Result,
 ) -> None:
+    unit = books.class_of(record.class_id).unit
     for number, line in enumerate(record.lines):
+        if not _attested(record.attesters, host, line):
+            books.unattested[host, unit] += line.amount_minor
         match line.WhichOneof("paid"):
             case "credits":
                 holder = line.credits.holder
@@ -194,3 +199,8 @@ def record_service(
             origin,
             result,
         )
+
+
+def _attested(attesters: Iterable[str], host: str, line: entitlements_pb2.ServiceLine) -> bool:
+    """H5: by its recipient, or by anybody who is neither the host nor who served in it."""
+    return any(name == line.recipient or name not in (host, line.served_by) for name in attesters)

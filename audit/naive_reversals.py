@@ -6,20 +6,9 @@ log, which was compared with the recomputed one when the original was applied.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from audit.naive_books import POOL, Fault, Lot, NaiveBooks
+from audit.naive_books import POOL, Fault, Lot, NaiveBooks, Taken
 from audit.naive_entitlements import used
 from ayni.v1 import credit_pb2, entitlements_pb2, result_pb2, transaction_pb2
-
-
-class Original(NamedTuple):
-    """What a reversal cites."""
-
-    author: str
-    body: transaction_pb2.Body
-    log_index: int
-    result: result_pb2.Result
 
 
 def reverse(books: NaiveBooks, reversal: credit_pb2.Reversal, result: result_pb2.Result) -> None:
@@ -30,147 +19,132 @@ def reverse(books: NaiveBooks, reversal: credit_pb2.Reversal, result: result_pb2
     signed = transaction_pb2.SignedTransaction.FromString(logged.raw)
     body = transaction_pb2.Body.FromString(signed.body)
     stated = result_pb2.Result.FromString(logged.result)
-    original = Original(body.author, body, logged.log_index, stated)
     for number, line in enumerate(reversal.lines):
         key = reversal.original_tx_id, line.line
-        before = books.taken_back.get(key, (0, 0, 0))
-        amount = before[0] + line.amount_minor
-        deposit, price = _take_back(books, original, number, line, before, result)
-        books.taken_back[key] = amount, before[1] + deposit, before[2] + price
+        before = books.taken_back.get(key, Taken())
+        back = _LineTakenBack(books, result, body, logged.log_index, stated, number, line, before)
+        deposit, price = back.post()
+        books.taken_back[key] = Taken(
+            before.amount + line.amount_minor, before.deposit + deposit, before.price + price
+        )
 
 
-def _take_back(
-    books: NaiveBooks,
-    original: Original,
-    number: int,
-    line: credit_pb2.ReversalLine,
-    before: tuple[int, int, int],
-    result: result_pb2.Result,
-) -> tuple[int, int]:
-    """Take back part of one line; return what of the deposit and of the price or fee goes back with it."""
-    body, at = original.body, line.line
-    match body.WhichOneof("payload"):
-        case "transfer":
-            leg = body.transfer.legs[at]
-            books.pay(leg.payee, leg.payer or original.author, leg.unit, line.amount_minor)
+class _LineTakenBack:
+    """One line of a reversal."""
+
+    def __init__(
+        self,
+        books: NaiveBooks,
+        result: result_pb2.Result,
+        body: transaction_pb2.Body,
+        log_index: int,
+        stated: result_pb2.Result,
+        number: int,
+        line: credit_pb2.ReversalLine,
+        before: Taken,
+    ) -> None:
+        self.books = books
+        self.result = result
+        """Of the reversal: what the log should say."""
+        self.body = body
+        """Of the original, as the rest of these."""
+        self.origin = log_index, line.line
+        self.stated = stated
+        self.number = number
+        """The line's position in the reversal."""
+        self.amount = line.amount_minor
+        self.before = before
+
+    def post(self) -> tuple[int, int]:
+        """Post it; return what of the deposit and of the price or fee goes back with it."""
+        body, at = self.body, self.origin[1]
+        match body.WhichOneof("payload"):
+            case "transfer":
+                leg = body.transfer.legs[at]
+                self.books.pay(leg.payee, leg.payer or body.author, leg.unit, self.amount)
+                return 0, 0
+            case "issue_entitlements":
+                return self._issue(body.issue_entitlements, body.issue_entitlements.lines[at])
+            case "redeem_entitlements":
+                redemption = body.redeem_entitlements
+                class_id, provider = redemption.class_id, redemption.provider
+                self._restore(redemption.holder, provider, class_id)
+                if self.books.class_of(class_id).kind == entitlements_pb2.KIND_HOURS:
+                    self._cancel(class_id, provider, redemption.served_by)
+                return 0, 0
+            case "record_service":
+                return self._service(body.record_service.class_id, body.record_service.lines[at])
+        raise Fault("reversal.original_tx_id", "it cites a transaction that cannot be reversed")
+
+    def _issue(
+        self, issue: entitlements_pb2.IssueEntitlements, line: entitlements_pb2.IssueLine
+    ) -> tuple[int, int]:
+        """R3."""
+        books, issuer = self.books, self.body.author
+        policy = books.class_of(issue.class_id)
+        value = line.items * policy.item_value_minor
+        self._cancel(issue.class_id, issuer, line.holder)
+        deposit = self._part(self.stated.deposits_minor[self.origin[1]], value, self.before.deposit)
+        deposit = min(deposit, books.deposits[issuer, policy.unit])
+        books.pay(POOL, issuer, policy.unit, deposit)
+        books.deposits[issuer, policy.unit] -= deposit
+        self.result.deposits_minor.append(deposit)
+        if policy.given_for != entitlements_pb2.GIVEN_FOR_CREDIT:
+            return deposit, 0
+        price = self._part(line.items * policy.item_contribution_minor, value, self.before.price)
+        books.pay(issuer, line.holder, policy.unit, price)
+        return deposit, price
+
+    def _service(self, class_id: str, line: entitlements_pb2.ServiceLine) -> tuple[int, int]:
+        """R4, and R5 for a line that was paid with credits."""
+        host, paid = self.body.author, line.WhichOneof("paid")
+        if paid == "credits":
+            self._restore(line.credits.holder, host, class_id)
+        self._cancel(class_id, host, line.served_by)
+        if paid != "fee" or line.fee.in_cash:
             return 0, 0
-        case "issue_entitlements":
-            return _take_back_issue(books, original, number, line, before, result)
-        case "redeem_entitlements":
-            redemption = body.redeem_entitlements
-            class_id, provider = redemption.class_id, redemption.provider
-            _restore(books, original, line, before[0], redemption.holder, provider, class_id)
-            if books.class_of(class_id).kind == entitlements_pb2.KIND_HOURS:
-                _cancel(books, original, number, line, class_id, provider, redemption.served_by, result)
-            return 0, 0
-        case "record_service":
-            return _take_back_service(books, original, number, line, before, result)
-    raise Fault("reversal.original_tx_id", "it cites a transaction that cannot be reversed")
+        fee = self._part(line.fee.amount_minor, line.amount_minor, self.before.price)
+        self.books.pay(host, line.recipient, line.fee.unit, fee)
+        return 0, fee
 
+    def _part(self, whole: int, value: int, returned: int) -> int:
+        """R3, R4: floor(whole × V′ / V) less what was returned before."""
+        return whole * (self.before.amount + self.amount) // value - returned
 
-def _take_back_issue(
-    books: NaiveBooks,
-    original: Original,
-    number: int,
-    line: credit_pb2.ReversalLine,
-    before: tuple[int, int, int],
-    result: result_pb2.Result,
-) -> tuple[int, int]:
-    """R3."""
-    issue, issuer = original.body.issue_entitlements, original.author
-    policy = books.class_of(issue.class_id)
-    issued = issue.lines[line.line]
-    value = issued.items * policy.item_value_minor
-    reversed_now = before[0] + line.amount_minor
-    _cancel(books, original, number, line, issue.class_id, issuer, issued.holder, result)
-    paid_in = original.result.deposits_minor[line.line]
-    deposit = paid_in * reversed_now // value - before[1]
-    deposit = min(deposit, books.deposits[issuer, policy.unit])
-    books.pay(POOL, issuer, policy.unit, deposit)
-    books.deposits[issuer, policy.unit] -= deposit
-    result.deposits_minor.append(deposit)
-    if policy.given_for != entitlements_pb2.GIVEN_FOR_CREDIT:
-        return deposit, 0
-    price = issued.items * policy.item_contribution_minor * reversed_now // value - before[2]
-    books.pay(issuer, issued.holder, policy.unit, price)
-    return deposit, price
+    def _cancel(self, class_id: str, issuer: str, holder: str) -> None:
+        """The holder's lots of that origin −v, issuer's outstanding −v."""
+        books = self.books
+        for lot in sorted(books.held[holder, class_id]):
+            if (lot.origin, lot.origin_line) == self.origin and lot.issuer == issuer:
+                books.remove_lot(holder, class_id, lot, self.amount)
+                used(self.result, self.number, lot, self.amount)
+                break
+        else:
+            raise Fault(f"reversal.lines[{self.number}]", f"{holder} holds nothing of that origin")
+        books.figures[class_id, issuer].cancelled += self.amount
+        unit = books.class_of(class_id).unit
+        books.outstanding[issuer, unit] -= self.amount
+        books.count("contributed", issuer, unit, -self.amount)
 
-
-def _take_back_service(
-    books: NaiveBooks,
-    original: Original,
-    number: int,
-    line: credit_pb2.ReversalLine,
-    before: tuple[int, int, int],
-    result: result_pb2.Result,
-) -> tuple[int, int]:
-    """R4, and R5 for a line that was paid with credits."""
-    record, host = original.body.record_service, original.author
-    served = record.lines[line.line]
-    if served.WhichOneof("paid") == "credits":
-        _restore(books, original, line, before[0], served.credits.holder, host, record.class_id)
-    _cancel(books, original, number, line, record.class_id, host, served.served_by, result)
-    if served.WhichOneof("paid") != "fee" or served.fee.in_cash:
-        return 0, 0
-    reversed_now = before[0] + line.amount_minor
-    fee = served.fee.amount_minor * reversed_now // served.amount_minor - before[2]
-    books.pay(host, served.recipient, served.fee.unit, fee)
-    return 0, fee
-
-
-def _cancel(
-    books: NaiveBooks,
-    original: Original,
-    number: int,
-    line: credit_pb2.ReversalLine,
-    class_id: str,
-    issuer: str,
-    holder: str,
-    result: result_pb2.Result,
-) -> None:
-    """The holder's lots of that origin −v, issuer's outstanding −v."""
-    amount = line.amount_minor
-    origin = original.log_index, line.line
-    for lot in sorted(books.held[holder, class_id]):
-        if (lot.origin, lot.origin_line) == origin and lot.issuer == issuer:
-            books.remove_lot(holder, class_id, lot, amount)
-            used(result, number, lot, amount)
-            break
-    else:
-        raise Fault(f"reversal.lines[{number}]", f"{holder} holds nothing of that origin")
-    books.figures[class_id, issuer].cancelled += amount
-    unit = books.class_of(class_id).unit
-    books.outstanding[issuer, unit] -= amount
-    books.count("contributed", issuer, unit, -amount)
-
-
-def _restore(
-    books: NaiveBooks,
-    original: Original,
-    line: credit_pb2.ReversalLine,
-    restored_before: int,
-    holder: str,
-    provider: str,
-    class_id: str,
-) -> None:
-    """R5: of the lots that were used, latest first, the holder's again; dues of the open period go back."""
-    unit = books.class_of(class_id).unit
-    skip, missing = restored_before, line.amount_minor
-    for use in reversed([use for use in original.result.lots_used if use.line == line.line]):
-        if not missing:
-            break
-        part = max(0, use.amount_minor - skip)
-        skip = max(0, skip - use.amount_minor)
-        part = min(part, missing)
-        if not part:
-            continue
-        missing -= part
-        lot = Lot(use.value_date, use.origin, use.origin_line, use.issuer, use.expires_on, use.issuer_only)
-        books.add_lot(holder, class_id, lot, part)
-        books.figures[class_id, use.issuer].redeemed -= part
-        books.outstanding[use.issuer, unit] += part
-        if use.issuer != provider:
-            books.owe(provider, use.issuer, unit, part)
-    books.count("served", provider, unit, missing - line.amount_minor)
-    if missing:
-        raise Fault("reversal.lines", f"{missing} more is taken back than the original used")
+    def _restore(self, holder: str, provider: str, class_id: str) -> None:
+        """R5: of the lots used, latest first, the holder's again; dues of the open period go back."""
+        books = self.books
+        unit = books.class_of(class_id).unit
+        skip, missing = self.before.amount, self.amount
+        for use in reversed([use for use in self.stated.lots_used if use.line == self.origin[1]]):
+            part = min(missing, max(0, use.amount_minor - skip))
+            skip = max(0, skip - use.amount_minor)
+            if not part:
+                continue
+            missing -= part
+            lot = Lot(
+                use.value_date, use.origin, use.origin_line, use.issuer, use.expires_on, use.issuer_only
+            )
+            books.add_lot(holder, class_id, lot, part)
+            books.figures[class_id, use.issuer].redeemed -= part
+            books.outstanding[use.issuer, unit] += part
+            if use.issuer != provider:
+                books.owe(provider, use.issuer, unit, part)
+        books.count("served", provider, unit, missing - self.amount)
+        if missing:
+            raise Fault("reversal.lines", f"{missing} more is taken back than the original used")

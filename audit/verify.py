@@ -21,10 +21,10 @@ from typing import BinaryIO
 from audit import archive, naive
 from audit.archive import GENESIS, HISTORY, Frames
 from audit.certified import CertifiedInvalid, Link, follow, signatures_in
-from audit.compare import compare_block, compare_state
 from audit.findings import AuditStopped, Finding, Report
 from audit.naive_books import NaiveBooks
 from audit.reader import AuditReader
+from audit.recomputed import compare_block, compare_state
 from ayni.v1.block_pb2 import BlockBody, CertifiedBlock, Header
 from ayni.v1.receipt_pb2 import ExportHead
 from ayni.v1.transaction_pb2 import SignedTransaction

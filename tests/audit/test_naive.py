@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from audit import verify_export
+from ayni.v1 import genesis_pb2, members_pb2
 from ledger import books, records
-from ledger.rules import claims, deposits, holdings, lots, settlement
+from ledger.rules import accounts, claims, deposits, holdings, lots, members, service, settlement
 from tests.audit.history import HOURS, VALUE_DATE, History, accredit, ceiling, hours_class, opened, payments
 from tests.audit.year import year
 
@@ -58,6 +59,77 @@ def dues_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(holdings.ClassBook, "_owe", lambda self, *arguments: None)
 
 
+def attests_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """H5: who served may attest its own line."""
+    count = service._count_unattested
+
+    def lenient(context: Any, host: str, unit: str, payload: Any) -> Any:
+        return None if payload.attesters else count(context, host, unit, payload)
+
+    monkeypatch.setattr(service, "_count_unattested", lenient)
+
+
+def unattested_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S9: a close does not reset the count of unattested service."""
+    reset = settlement._UnitClose._reset
+
+    def forgetful(self: Any) -> None:
+        names, unit, state = self._organisations, self._unit, self._context.state
+        before = {name: state.organisation_unit(name, unit).unattested for name in names}
+        reset(self)
+        for name in names:
+            record = state.organisation_unit(name, unit)
+            key = records.organisation_unit_key(name, unit)
+            state.put(key, record._replace(unattested=before[name]))
+
+    monkeypatch.setattr(settlement._UnitClose, "_reset", forgetful)
+
+
+def quota_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """M6: a decided quota is one part more than was decided."""
+    decide = members._quota
+
+    def more(state: Any, height: int, quota: genesis_pb2.Quota, path: str) -> Any:
+        other = genesis_pb2.Quota(
+            federation=quota.federation, unit=quota.unit, amount_minor=quota.amount_minor + 1
+        )
+        return decide(state, height, other, path)
+
+    monkeypatch.setitem(members._ITEMS, "quota", more)
+
+
+def limits_outlive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A2: the limit of an account that is closed stays, and stays granted."""
+    monkeypatch.setattr(accounts, "_return_quota", lambda *arguments: None)
+
+
+def upper_limit_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A2: an upper limit outlives its account."""
+    give_back = accounts._return_quota
+
+    def keep(state: Any, account: str) -> None:
+        before = {unit: state.balance(account, unit) for unit in state.unit_codes()}
+        give_back(state, account)
+        for unit, record in before.items():
+            if record.has_upper_limit:
+                state.put(records.balance_key(account, unit), record._replace(credit_limit=0))
+
+    monkeypatch.setattr(accounts, "_return_quota", keep)
+
+
+def upper_limit_never_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A3: no account gets an upper limit."""
+    put = accounts._put_limits
+
+    def without(state: Any, account: str, named: Any, path: str) -> Any:
+        fewer = [
+            members_pb2.Limit(unit=each.unit, credit_limit_minor=each.credit_limit_minor) for each in named
+        ]
+        return put(state, account, fewer, path)
+
+    monkeypatch.setattr(accounts, "_put_limits", without)
+
+
 @pytest.mark.parametrize(
     ("plant", "expected"),
     [
@@ -66,6 +138,12 @@ def dues_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
         (remainder_to_the_last, "result.settlement"),
         (never_expires, "result.settlement"),
         (dues_forgotten, "d|emilia/cadiai|EUC"),
+        (attests_for_itself, "d|japan/tokyo|HRS"),
+        (unattested_for_ever, "d|japan/tokyo|HRS"),
+        (quota_one_more, "q|quebec|EUC"),
+        (limits_outlive, "q|emilia|EUC"),
+        (upper_limit_stays, "b|emilia/temporary|EUC"),
+        (upper_limit_never_set, "b|emilia/zenit|EUC"),
     ],
 )
 def test_planted_bug_in_the_rules_is_found_by_the_second_recomputation(
@@ -82,6 +160,17 @@ def test_planted_bug_in_the_rules_is_found_by_the_second_recomputation(
     assert expected in [finding.field for finding in report.findings]
     assert all(finding.height == report.blocks + 1 for finding in report.findings)
     assert all("recomputed" in finding.message for finding in report.findings)
+
+
+def test_what_the_rules_never_wrote_is_found_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(members._ITEMS, "quota", lambda *arguments: None)  # M6
+    history = year()
+
+    report = verify_export(history.export(tmp_path / "export"), history.hash)
+
+    assert [(report.blocks, "q|quebec|EUC")] == [(each.height, each.field) for each in report.findings]
 
 
 def test_wrong_payment_is_found_in_its_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

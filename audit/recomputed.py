@@ -1,6 +1,6 @@
-"""The state's records against the second recomputation: every balance of the three books.
+"""The state's records against the second recomputation: every balance of the three books, and its bounds.
 
-Decides which figures of a record are balances, and says where the two differ. `compare_block` looks at
+Decides which figures of a record are recomputed, and says where the two differ. `compare_block` looks at
 what a block wrote, so that a difference is found in the block that made it; `compare_state` at everything,
 so that nothing was left unwritten.
 """
@@ -71,21 +71,34 @@ def _differences(key: bytes, figures: list[Figure], height: int) -> list[Finding
 
 
 def _keys_expected(books: NaiveBooks) -> list[bytes]:
-    """The keys of every record that must be there, because a balance in it is not zero."""
-    keys = [f"b|{account}|{unit}" for (account, unit), balance in books.credit.items() if balance]
-    keys += [f"d|{name}|{unit}" for (name, unit), vintages in books.dues.items() if vintages]
-    keys += [f"d|{name}|{unit}" for (name, unit), deposit in books.deposits.items() if deposit]
-    keys += [f"d|{name}|{unit}" for (name, unit), value in books.outstanding.items() if value]
-    keys += [f"h|{holder}|{class_id}" for (holder, class_id), lots in books.held.items() if lots]
-    keys += [f"i|{class_id}|{issuer}" for (class_id, issuer), each in books.figures.items() if each.issued]
-    return [key.encode() for key in keys]
+    """The keys of every record that must be there, because a figure in it is not zero."""
+    figures: list[tuple[str, Mapping[tuple[str, str], object]]] = [
+        ("b", books.credit),
+        ("b", books.credit_limits),
+        ("d", books.dues),
+        ("d", books.deposits),
+        ("d", books.outstanding),
+        ("d", books.ceilings),
+        ("d", books.unattested),
+        ("h", books.held),
+        ("q", books.quotas),
+        ("q", books.granted),
+    ]
+    keys = {
+        f"{table}|{one}|{two}" for table, each in figures for (one, two), figure in each.items() if figure
+    }
+    keys |= {f"b|{account}|{unit}" for account, unit in books.upper_limits}  # an upper limit of 0 is one
+    keys |= {f"i|{class_id}|{issuer}" for (class_id, issuer), each in books.figures.items() if each.issued}
+    return [key.encode() for key in sorted(keys)]
 
 
 def _balance(books: NaiveBooks, record: Any, account: str, unit: str) -> list[Figure]:
-    limit = books.credit_limits.get((account, unit), 0)
+    key = account, unit
     return [
-        ("balance", record.balance, books.credit.get((account, unit), 0)),
-        ("credit limit", record.credit_limit, limit),
+        ("balance", record.balance, books.credit.get(key, 0)),
+        ("credit limit", record.credit_limit, books.credit_limits.get(key, 0)),
+        ("whether it has an upper limit", record.has_upper_limit, key in books.upper_limits),
+        ("upper limit", record.upper_limit, books.upper_limits.get(key, 0)),
     ]
 
 
@@ -96,6 +109,7 @@ def _organisation_unit(books: NaiveBooks, record: Any, name: str, unit: str) -> 
         ("outstanding", record.outstanding, books.outstanding.get(key, 0)),
         ("deposit", record.deposit, books.deposits.get(key, 0)),
         ("dues by period", dict(record.dues), dict(sorted(books.dues.get(key, {}).items()))),
+        ("unattested", record.unattested, books.unattested.get(key, 0)),
         ("contributions", record.contributions, books.contributed.get(key, 0)),
         ("served", record.served, books.served.get(key, 0)),
     ]
@@ -110,6 +124,14 @@ def _pool_unit(books: NaiveBooks, record: Any, unit: str) -> list[Figure]:
         ("dues", record.dues, -dues),
         ("outstanding", record.outstanding, outstanding),
         ("dues made", record.dues_made, books.dues_made.get(unit, 0)),
+    ]
+
+
+def _quota(books: NaiveBooks, record: Any, federation: str, unit: str) -> list[Figure]:
+    key = federation, unit
+    return [
+        ("quota", record.quota, books.quotas.get(key, 0)),
+        ("used", record.used, books.granted.get(key, 0)),
     ]
 
 
@@ -140,6 +162,7 @@ _COMPARE: dict[bytes, Callable[..., list[Figure]]] = {
     b"b|": _balance,
     b"d|": _organisation_unit,
     b"w|": _pool_unit,
+    b"q|": _quota,
     b"h|": _holding,
     b"i|": _issuance,
 }
@@ -147,6 +170,7 @@ _RECORD_TYPES: dict[bytes, type[tuple[Any, ...]]] = {
     b"b|": records.BalanceRecord,
     b"d|": records.OrganisationUnitRecord,
     b"w|": records.PoolUnitRecord,
+    b"q|": records.QuotaRecord,
     b"h|": records.HoldingRecord,
     b"i|": records.IssuanceRecord,
 }
