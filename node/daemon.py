@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import gc
 import signal
 import sys
@@ -232,6 +233,7 @@ def run(config: NodeConfig) -> int:
     except (StartError, StoreError) as error:
         print(f"ayni node: cannot start:\n{error}", file=sys.stderr)
         return 2
+    faulthandler.enable()  # a crash below Python says on standard error where it was
     # Blocks allocate a hundred thousand small tuples that are not cyclic: look for cycles less often.
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

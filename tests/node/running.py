@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import time
@@ -98,11 +99,11 @@ class Process:
             self._process.communicate()
             self._process = None
 
-    def stop(self) -> int:
-        """SIGTERM; its exit code."""
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """SIGTERM, or another signal; its exit code."""
         if self._process is None:
             return 0
-        self._process.terminate()
+        self._process.send_signal(number)
         self._process.communicate(timeout=SECONDS)
         code = self._process.returncode
         self._process = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from node.startup import prepare
 from node.store import BUCKET, Batch, Database, next_prefix
 from proofs.domains import genesis_hash
 from tests.node.founders import signed_genesis, write_network
+from tests.node.running import Process
 
 
 @pytest.fixture
@@ -93,3 +95,13 @@ def test_the_doctor_of_a_damaged_database(file: Path, capsys: pytest.CaptureFixt
 def test_the_doctor_where_there_is_nothing(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, said = started(capsys, "doctor", "--config", file, "--set", "node.data_dir=/nonexistent/data")
     assert code == 2 and "there is no database at /nonexistent/data" in said
+
+
+def test_a_crash_says_in_the_log_where_it_was(tmp_path: Path) -> None:
+    node = Process(write_network(tmp_path, ("emilia",))[0])
+    node.start()
+    node.channel.close()
+    assert node.stop(signal.SIGSEGV) == -signal.SIGSEGV
+    said = (node.home / "log").read_text()
+    assert "Fatal Python error: Segmentation fault" in said
+    assert "node/daemon.py" in said
