@@ -14,13 +14,16 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ayni.v1 import genesis_pb2
 from client.errors import UsageProblem
 from ledger import limits
+from ledger.amounts import Unit as Unit
+from ledger.amounts import amount_text as amount_text
+from ledger.amounts import decimal_text as decimal_text
+from ledger.amounts import is_decimal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,16 +40,6 @@ _DURATION_UNITS = {
     "h": (3_600_000, "hour"),
     "d": (86_400_000, "day"),
 }
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A unit of the network, as its genesis defines it."""
-
-    code: str
-    scale: int
-    """Smallest parts in one: 100 for EUC, 60 for HRS."""
-    hours: bool = False
 
 
 def units_of(genesis: genesis_pb2.Genesis) -> dict[str, Unit]:
@@ -76,37 +69,11 @@ def parse_amount(text: str, unit: Unit) -> int:
     fraction = decimal[2] or ""
     numerator = int(decimal[1] + fraction)
     denominator: int = 10 ** len(fraction)
-    if not _is_decimal(unit.scale):
+    if not is_decimal(unit.scale):
         nearest = (2 * numerator * unit.scale + denominator) // (2 * denominator)
         if nearest and decimal_text(nearest, unit) == stripped:
             return _bounded(nearest, unit, text)
     return _divide(numerator, denominator, unit, text)
-
-
-def decimal_text(amount_minor: int, unit: Unit) -> str:
-    """An amount as an exact decimal string, for JSON and CSV: "-12.34"."""
-    sign = "-" if amount_minor < 0 else ""
-    whole, rest = divmod(abs(amount_minor), unit.scale)
-    digits = _digits(unit.scale)
-    if _is_decimal(unit.scale):
-        return f"{sign}{whole}.{rest * 10**digits // unit.scale:0{digits}d}" if digits else f"{sign}{whole}"
-    scaled, remainder = divmod(rest * 10**digits, unit.scale)
-    if 2 * remainder >= unit.scale:
-        scaled += 1
-    fraction = f"{scaled:0{digits}d}".rstrip("0") if remainder == 0 else f"{scaled:0{digits}d}"
-    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
-
-
-def amount_text(amount_minor: int, unit: Unit, *, with_unit: bool = True) -> str:
-    """An amount for a person: "1,234.50 EUC", "-3:05 HRS"."""
-    if unit.hours and unit.scale == 60:
-        sign = "-" if amount_minor < 0 else ""
-        hours, minutes = divmod(abs(amount_minor), 60)
-        figure = f"{sign}{hours:,}:{minutes:02d}"
-    else:
-        whole, dot, fraction = decimal_text(abs(amount_minor), unit).partition(".")
-        figure = ("-" if amount_minor < 0 else "") + f"{int(whole):,}{dot}{fraction}"
-    return f"{figure} {unit.code}" if with_unit else figure
 
 
 def balance_text(balance_minor: int, unit: Unit) -> str:
@@ -243,19 +210,6 @@ def print_table(
             for cell, width, column in zip(row, widths, columns, strict=True)
         )
         target.print("  ".join(cells).rstrip())
-
-
-def _digits(scale: int) -> int:
-    """Decimal digits that tell the parts of one apart: 2 for 100, 4 for 60 (inexact)."""
-    digits = 0
-    while 10**digits % scale and digits < len(str(scale)) + 2:
-        digits += 1
-    return digits
-
-
-def _is_decimal(scale: int) -> bool:
-    power: int = 10 ** _digits(scale)
-    return power % scale == 0
 
 
 def _divide(numerator: int, denominator: int, unit: Unit, text: str) -> int:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from ledger import limits, records, refusals
+from ledger.amounts import shown
 from ledger.records import BalanceRecord, Due
 from ledger.refusals import Refusal
 from ledger.rule import CREDIT, Context, Posting
@@ -93,11 +94,13 @@ class CreditBook:
             if owed is None:
                 owed = self._owed[payer_key] = dues_owed(state, payer, unit)
             if balance < owed - credit_limit:
-                return _limit_exceeded(payer, unit, amount, balance + amount, credit_limit, owed, field)
+                before = balance + amount
+                return _limit_exceeded(state, payer, unit, amount, before, credit_limit, owed, field)
             if payee_has_upper and received > payee_upper:
-                return _upper_limit_exceeded(payee, unit, received, payee_upper, field)
+                return _upper_limit_exceeded(state, payee, unit, received, payee_upper, field)
         if received > limits.TOTAL_MAX or balance < -limits.TOTAL_MAX:
-            return Refusal(refusals.OVERFLOW, field, f"a balance would pass {limits.TOTAL_MAX}; pay less")
+            most = shown(state, limits.TOTAL_MAX, unit)
+            return Refusal(refusals.OVERFLOW, field, f"a balance would pass {most}; pay less")
         state.put(payer_key, _balance((balance, credit_limit, has_upper_limit, upper_limit)))
         state.put(payee_key, _balance((received, payee_limit, payee_has_upper, payee_upper)))
         post = self._post
@@ -128,23 +131,26 @@ def pay(
 
 
 def _limit_exceeded(
-    payer: str, unit: str, amount: int, balance: int, credit_limit: int, owed: int, field: str
+    state: State, payer: str, unit: str, amount: int, balance: int, credit_limit: int, owed: int, field: str
 ) -> Refusal:
+    available = balance + credit_limit - owed
     return Refusal(
         refusals.LIMIT_EXCEEDED,
         field,
-        f"{payer} cannot pay {amount}: balance {balance}, credit limit {credit_limit}, dues owed {owed},"
-        f" available {balance + credit_limit - owed} (smallest parts of {unit}); pay less, or send again"
-        " when it has more",
+        f"{payer} cannot pay {shown(state, amount, unit)}: balance {shown(state, balance, unit)}, credit"
+        f" limit {shown(state, credit_limit, unit)}, dues owed {shown(state, owed, unit)}, available"
+        f" {shown(state, available, unit)}; pay less, or send again when it has more",
     )
 
 
-def _upper_limit_exceeded(payee: str, unit: str, balance: int, upper_limit: int, field: str) -> Refusal:
+def _upper_limit_exceeded(
+    state: State, payee: str, unit: str, balance: int, upper_limit: int, field: str
+) -> Refusal:
     return Refusal(
         refusals.UPPER_LIMIT_EXCEEDED,
         field,
-        f"{payee} would hold {balance} {unit} (smallest parts), above its upper limit {upper_limit}; pay"
-        " less, or send again when it holds less",
+        f"{payee} would hold {shown(state, balance, unit)}, above its upper limit"
+        f" {shown(state, upper_limit, unit)}; pay less, or send again when it holds less",
     )
 
 

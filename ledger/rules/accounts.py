@@ -13,6 +13,7 @@ from typing import Final
 
 from ayni.v1 import keys_pb2, members_pb2
 from ledger import fields, limits, records, refusals
+from ledger.amounts import shown
 from ledger.books import check_unit, dues_total
 from ledger.records import AccountRecord, BalanceRecord, KeySet, OrganisationRecord, OrganisationUnitRecord
 from ledger.refusals import Refusal
@@ -240,9 +241,9 @@ def _put_limits(state: State, account: str, named: Sequence[members_pb2.Limit], 
             return Refusal(
                 refusals.LIMIT_EXCEEDED,
                 f"{path}.limits[{i}].credit_limit_minor",
-                f"{account} owes {-before.balance} (smallest parts of {limit.unit}) of its credit limit of"
-                f" {before.credit_limit}, which cannot be below what is used; set {least}, and lower it again"
-                " as that is paid back",
+                f"{account} owes {shown(state, -before.balance, limit.unit)} of its credit limit of"
+                f" {shown(state, before.credit_limit, limit.unit)}, which cannot be below what is used; set"
+                f" {shown(state, least, limit.unit)}, and lower it again as that is paid back",
             )
         if refusal := change_quota(
             state,
@@ -313,7 +314,7 @@ def _empty(state: State, account: str, field: str, closing: int) -> Refusal | No
             return _not_empty(
                 field,
                 account,
-                f"has a balance of {balance} (smallest parts of {unit})",
+                f"has a balance of {shown(state, balance, unit)}",
                 "bring it to 0 first",
             )
     if ":" in account:
@@ -327,29 +328,29 @@ def _empty(state: State, account: str, field: str, closing: int) -> Refusal | No
             return _not_empty(
                 field,
                 account,
-                f"has dues of {dues_total(record.dues)} (smallest parts of {unit})",
+                f"has dues of {shown(state, dues_total(record.dues), unit)}",
                 "wait for a settlement",
             )
         if record.outstanding:
             return _not_empty(
                 field,
                 account,
-                f"has entitlements outstanding worth {record.outstanding} (smallest parts of {unit})",
+                f"has entitlements outstanding worth {shown(state, record.outstanding, unit)}",
                 "they must be redeemed or cancelled first",
             )
         if record.deposit:
             return _not_empty(
                 field,
                 account,
-                f"has a deposit of {record.deposit} (smallest parts of {unit})",
+                f"has a deposit of {shown(state, record.deposit, unit)}",
                 "a settlement releases it",
             )
         if record.contributions or record.served:
             return _not_empty(
                 field,
                 account,
-                f"issued {record.contributions} and served {record.served} in this period (smallest parts of"
-                f" {unit})",
+                f"issued {shown(state, record.contributions, unit)} and served"
+                f" {shown(state, record.served, unit)} in this period",
                 "the next settlement publishes it",
             )
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ledger import refusals
+from ledger.amounts import shown
 from ledger.records import OrganisationUnitRecord
 from ledger.refusals import Refusal
 from ledger.rule import Context
@@ -34,13 +35,14 @@ def check_ceiling(
     owed = arrears(record, context.state.period().open_period)
     if record.outstanding + issued + owed + dues <= record.ceiling:
         return None
-    of_period = f", dues of this period {dues}" if dues else ""
+    state = context.state
+    of_period = f", dues of this period {shown(state, dues, unit)}" if dues else ""
     return Refusal(
         refusals.CEILING_EXCEEDED,
         field,
-        f"{issuer} may have {record.ceiling} outstanding in {unit}: {record.outstanding} are, arrears are"
-        f" {owed}{of_period}, and this issues {issued} (smallest parts);"
-        " issue less, or have a decision raise the ceiling",
+        f"{issuer} may have {shown(state, record.ceiling, unit)} outstanding:"
+        f" {shown(state, record.outstanding, unit)} are, arrears are {shown(state, owed, unit)}{of_period},"
+        f" and this issues {shown(state, issued, unit)}; issue less, or have a decision raise the ceiling",
     )
 
 
@@ -55,6 +57,6 @@ def check_old_arrears(context: Context, issuer: str, unit: str, field: str) -> R
     return Refusal(
         refusals.ARREARS,
         field,
-        f"{issuer} owes the pool {owed} {unit} (smallest parts) since period {oldest}, and period"
+        f"{issuer} owes the pool {shown(context.state, owed, unit)} since period {oldest}, and period"
         f" {open_period} is open: arrears older than one settlement; have them paid at a close first",
     )

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from ayni.v1 import entitlements_pb2, genesis_pb2
 from ledger import books, fields, limits, records, refusals
+from ledger.amounts import shown
 from ledger.refusals import Refusal
 from ledger.rule import Context, Party, Rule, account_party, federation_party, signed_by
 from ledger.state import State
@@ -273,8 +274,9 @@ def _check_policy(state: State, payload: Any) -> Refusal | None:
     return Refusal(
         refusals.CLASS_POLICY,
         "define_class.item_value_minor",
-        f"one share is worth {value} in services for a contribution of {contribution}; at most {most} is"
-        f" allowed (smallest parts of {payload.unit}; {ratio} basis points, as voted)",
+        f"one share is worth {shown(state, value, payload.unit)} in services for a contribution of"
+        f" {shown(state, contribution, payload.unit)}; at most {shown(state, most, payload.unit)} is allowed"
+        f" ({ratio} basis points, as voted)",
     )
 
 

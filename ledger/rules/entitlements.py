@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ayni.v1 import entitlements_pb2, genesis_pb2
 from ledger import books, fields, limits, refusals
+from ledger.amounts import shown
 from ledger.refusals import Refusal
 from ledger.rule import Context, Party, Rule, account_parties, open_account, signed_by
 from ledger.rules import ceilings, deposits
@@ -108,8 +109,8 @@ def _check_issue(context: Context, author: str, policy: ClassPolicy, lines: Any)
                 Refusal(
                     refusals.OVERFLOW,
                     path + "items",
-                    f"{line.items} items of {largest} are more than {limits.AMOUNT_MAX} (smallest parts of"
-                    f" {policy.unit}); issue fewer",
+                    f"{line.items} items of {shown(context.state, largest, policy.unit)} are more than"
+                    f" {shown(context.state, limits.AMOUNT_MAX, policy.unit)}; issue fewer",
                 )
             )
         issued += line.items * policy.item_value

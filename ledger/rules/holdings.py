@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ledger import limits, records, refusals
+from ledger.amounts import shown
 from ledger.records import ClassRecord, HoldingRecord, Lot, PoolUnitRecord
 from ledger.refusals import Refusal
 from ledger.rule import DUES, ENTITLEMENTS, Context, Posting
@@ -267,8 +268,8 @@ class ClassBook:
             return Refusal(
                 refusals.HOLDER_CAP_EXCEEDED,
                 field,
-                f"{holder} would hold {held} of class {self.policy.class_id}; at most {cap} is allowed"
-                f" (smallest parts of {self.policy.unit}), so {max(0, cap - held + lot.amount)} more",
+                f"{holder} would hold {self._shown(held)} of class {self.policy.class_id}; at most"
+                f" {self._shown(cap)} is allowed, so {self._shown(max(0, cap - held + lot.amount))} more",
             )
         return None
 
@@ -281,21 +282,25 @@ class ClassBook:
 
     def _not_enough(self, holder: str, usable: int, amount: int, field: str) -> Refusal:
         held = self._held[holder]
-        rest = f", {held - usable} more is expired or only its issuer redeems it" if held > usable else ""
+        more = self._shown(held - usable)
+        rest = f", {more} more is expired or only its issuer redeems it" if held > usable else ""
         return Refusal(
             refusals.NOT_ENOUGH_HELD,
             field,
-            f"{holder} holds {usable} of class {self.policy.class_id} usable here{rest}; {amount} was"
-            f" asked (smallest parts of {self.policy.unit}); use less",
+            f"{holder} holds {self._shown(usable)} of class {self.policy.class_id} usable here{rest};"
+            f" {self._shown(amount)} was asked; use less",
         )
 
     def _not_of_origin(self, holder: str, left: int, amount: int, field: str) -> Refusal:
         return Refusal(
             refusals.NOT_ENOUGH_HELD,
             field,
-            f"{holder} still holds {left} of what that line gave it in class {self.policy.class_id}; {amount}"
-            f" was asked back (smallest parts of {self.policy.unit}); take back less",
+            f"{holder} still holds {self._shown(left)} of what that line gave it in class"
+            f" {self.policy.class_id}; {self._shown(amount)} was asked back; take back less",
         )
+
+    def _shown(self, amount: int) -> str:
+        return shown(self._context.state, amount, self.policy.unit)
 
     # --- figures and postings ----------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ Never decides who may grant; see `accounts.py` (limits) and `members.py` (ceilin
 from __future__ import annotations
 
 from ledger import records, refusals
+from ledger.amounts import shown
 from ledger.refusals import Refusal
 from ledger.state import State
 
@@ -24,9 +25,10 @@ def change_quota(state: State, federation: str, unit: str, difference: int, fiel
         return Refusal(
             refusals.QUOTA_EXCEEDED,
             field,
-            f"{federation} would have granted {used} of its quota of {record.quota} (smallest parts of"
-            f" {unit}): {record.used} are used and this adds {difference}; grant less, lower another"
-            " limit or ceiling, or have the quota raised by a decision",
+            f"{federation} would have granted {shown(state, used, unit)} of its quota of"
+            f" {shown(state, record.quota, unit)}: {shown(state, record.used, unit)} are used and this adds"
+            f" {shown(state, difference, unit)}; grant less, lower another limit or ceiling, or have the"
+            " quota raised by a decision",
         )
     state.put(key, record._replace(used=used))
     return None

@@ -12,6 +12,7 @@ from typing import Final
 
 from ayni.v1 import credit_pb2, transaction_pb2
 from ledger import fields, limits, records, refusals
+from ledger.amounts import shown
 from ledger.records import ReversedRecord
 from ledger.refusals import Refusal
 from ledger.rule import Context, Party, Rule, account_parties, signed_by
@@ -99,24 +100,25 @@ def _execute(context: Context, author: str, reversal: credit_pb2.Reversal) -> Re
         line = Line(index, entry.line, entry.amount_minor, reversal.reason)
         key = records.reversed_key(reversal.original_tx_id, entry.line)
         before = state.get(ReversedRecord, key)
-        after = _within_original(original, line, before) or original.take_back(context, line, before)
+        after = _within_original(state, original, line, before) or original.take_back(context, line, before)
         if isinstance(after, Refusal):
             return after
         state.put(key, after)
     return original.finish()
 
 
-def _within_original(original: Original, line: Line, before: ReversedRecord) -> Refusal | None:
+def _within_original(state: State, original: Original, line: Line, before: ReversedRecord) -> Refusal | None:
     """R1: cumulatively at most the original."""
     moved = original.moved(line.original_line)
     if before.amount + line.amount <= moved:
         return None
+    unit = original.unit(line.original_line)
     return Refusal(
         refusals.REVERSAL_BEYOND_ORIGINAL,
         line.field,
-        f"line {line.original_line} moved {moved}, and {before.amount} of it was taken back before;"
-        f" {line.amount} was asked, at most {moved - before.amount} can be taken back (smallest parts of"
-        f" {original.unit(line.original_line)})",
+        f"line {line.original_line} moved {shown(state, moved, unit)}, and"
+        f" {shown(state, before.amount, unit)} of it was taken back before; {shown(state, line.amount, unit)}"
+        f" was asked, at most {shown(state, moved - before.amount, unit)} can be taken back",
     )
 
 

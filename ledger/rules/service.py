@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ayni.v1 import genesis_pb2
 from ledger import books, fields, limits, records, refusals
+from ledger.amounts import shown
 from ledger.books import CreditBook
 from ledger.refusals import Refusal
 from ledger.rule import Context, Party, Rule, account_parties, open_account, signed_by
@@ -224,8 +225,9 @@ def _count_unattested(context: Context, host: str, unit: str, payload: Any) -> R
             return Refusal(
                 refusals.UNATTESTED_CAP_EXCEEDED,
                 f"record_service.lines[{index}].amount_minor",
-                f"{host} would have recorded {unattested} unattested {unit} (smallest parts) since the last"
-                f" close, and {most} is the most; have the recipient or a second person co-sign",
+                f"{host} would have recorded {shown(state, unattested, unit)} unattested since the last"
+                f" close, and {shown(state, most, unit)} is the most; have the recipient or a second person"
+                " co-sign",
             )
     if unattested != record.unattested:
         state.put(key, record._replace(unattested=unattested))

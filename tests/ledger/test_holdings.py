@@ -146,7 +146,7 @@ def test_what_joined_a_later_lot_has_lost_its_tag_and_cannot_be_taken_back() -> 
     refusal = take_back(2, 0, 1)
     assert refusal is not None
     assert (refusal.name, refusal.field) == ("NOT_ENOUGH_HELD", "reversal.lines[0].amount_minor")
-    assert "still holds 0 of what that line gave it" in refusal.message
+    assert "still holds 0.00 HRS of what that line gave it" in refusal.message
     assert take_back(2, 1, 1) is None
     assert take_back(3, 0, 7) is None
     assert held(bare, "f/a:p-1", HOURS)[0] == (1, 2, 1)

@@ -32,7 +32,7 @@ def test_a_void_decision_records_why() -> None:
     reason = result_pb2.Refusal.FromString(record.void_reason or b"")
     assert reason.code == QUOTA_EXCEEDED
     assert reason.field == "decision.items[0].ceiling.amount_minor"
-    assert "kenya would have granted 1100000 of its quota of 1000000" in reason.message
+    assert "kenya would have granted 11,000.00 EUC of its quota of 10,000.00 EUC" in reason.message
     world.check_invariants()
 
 

@@ -116,7 +116,7 @@ async def test_a_batch_may_build_on_itself(alone: Alone) -> None:
 async def test_what_the_rules_refuse_is_refused_with_the_figures(alone: Alone) -> None:
     code, field, message = await refusal(alone, transfer(alone.hash, 1_000_001))
     assert (code, field) == ("LIMIT_EXCEEDED", "transfer.legs[0].amount_minor")
-    assert "cannot pay 1000001: balance 0, credit limit 1000000" in message
+    assert "cannot pay 10,000.01 EUC: balance 0.00 EUC, credit limit 10,000.00 EUC" in message
     assert len(alone.node.parts.mempool) == 0
 
 
