@@ -191,7 +191,7 @@ class Chain:
             size = len(tx.raw) + _ENTRY_OVERHEAD
             if len(block.entries) >= transactions_max or body_bytes + size > limits.BLOCK_BODY_BYTES_MAX:
                 break
-            if result_bytes > _RESULT_BYTES_AIM:
+            if result_bytes > _RESULT_BYTES_AIM or block.overlay.cited_bytes > limits.BLOCK_CITED_BYTES:
                 break
             answer = self._apply(block, tx, height, time_ms, frontier.size + len(block.entries))
             if isinstance(answer, Refusal):
@@ -243,6 +243,12 @@ class Chain:
             tx = self._parse(raw)
             if isinstance(tx, Refusal):
                 raise BlockInvalid(f"transactions[{index}].{tx.field}", f"{tx.name}: {tx.message}")
+            if block.overlay.cited_bytes > limits.BLOCK_CITED_BYTES:  # B4
+                raise BlockInvalid(
+                    f"transactions[{index}]",
+                    f"those before it cite {block.overlay.cited_bytes} bytes of the log;"
+                    f" none may follow above {limits.BLOCK_CITED_BYTES}",
+                )
             answer = self._apply(block, tx, height, header.time_ms, frontier.size + index)
             if isinstance(answer, Refusal):
                 raise BlockInvalid(

@@ -13,6 +13,8 @@ from typing import Final
 TRANSACTION_BYTES_MAX: Final = 1 << 20
 BLOCK_BODY_BYTES_MAX: Final = 4 << 20
 BLOCK_TRANSACTIONS_MAX: Final = 4_096
+BLOCK_CITED_BYTES: Final = 8 << 20
+"""Once the transactions of a block cite so many bytes of the log, none follows (B4)."""
 SIGNATURES_MAX: Final = 128
 NESTING_MAX: Final = 16
 

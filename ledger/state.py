@@ -129,6 +129,8 @@ class Overlay:
         """What was looked up below: none of it changes as long as this block is not final."""
         self.transactions: dict[bytes, LoggedTransaction] = {}
         self.nonces: dict[tuple[str, bytes], bytes] = {}
+        self.cited_bytes = 0
+        """Size of the earlier transactions that those of this block cite (B4)."""
 
     def record(self, record_type: type[R], key: bytes) -> R:
         """The record at `key` as this block sees it, its default when absent."""
@@ -189,6 +191,13 @@ class State:
     def transaction(self, tx_id: bytes) -> LoggedTransaction | None:
         """An earlier transaction of the log, final or not."""
         return self.block.transaction(tx_id)
+
+    def cite(self, tx_id: bytes) -> LoggedTransaction | None:
+        """The same for a transaction that depends on it: its size counts into what the block cites (B4)."""
+        found = self.block.transaction(tx_id)
+        if found is not None:
+            self.block.cited_bytes += len(found.raw) + len(found.result)
+        return found
 
     def nonce(self, author: str, nonce: bytes) -> bytes | None:
         """The tx_id that used `(author, nonce)`."""

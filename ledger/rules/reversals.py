@@ -18,7 +18,7 @@ from ledger.refusals import Refusal
 from ledger.rule import Context, Party, Rule, account_parties, signed_by
 from ledger.rules.classes import find_class
 from ledger.rules.originals import REVERSIBLE, Line, Original, TransferOriginal
-from ledger.state import State
+from ledger.state import LoggedTransaction, State
 
 _NAMES_SHOWN_MAX: Final = 3
 
@@ -37,10 +37,11 @@ def _fields(reversal: credit_pb2.Reversal) -> Refusal | None:
     return fields.text(reversal.reason, "reversal.reason", limits.REFERENCE_BYTES_MAX)
 
 
-def _original(state: State, reversal: credit_pb2.Reversal) -> Original | Refusal:
+def _original(
+    state: State, reversal: credit_pb2.Reversal, logged: LoggedTransaction | None
+) -> Original | Refusal:
     """R1."""
     tx_id = reversal.original_tx_id
-    logged = state.transaction(tx_id)
     if logged is None:
         return Refusal(
             refusals.UNKNOWN_TRANSACTION,
@@ -67,7 +68,7 @@ def _original(state: State, reversal: credit_pb2.Reversal) -> Original | Refusal
 
 def _parties(state: State, author: str, reversal: credit_pb2.Reversal) -> Sequence[Party] | Refusal:
     """R6: whoever loses by it; the author is one of them."""
-    original = _original(state, reversal)
+    original = _original(state, reversal, state.cite(reversal.original_tx_id))
     if isinstance(original, Refusal):
         return original
     count = original.lines()
@@ -93,7 +94,7 @@ def _parties(state: State, author: str, reversal: credit_pb2.Reversal) -> Sequen
 
 def _execute(context: Context, author: str, reversal: credit_pb2.Reversal) -> Refusal | None:
     state = context.state
-    original = _original(state, reversal)
+    original = _original(state, reversal, state.transaction(reversal.original_tx_id))
     if isinstance(original, Refusal):
         return original
     for index, entry in enumerate(reversal.lines):

@@ -133,3 +133,36 @@ def test_a_block_is_built_until_its_results_are_many(monkeypatch: pytest.MonkeyP
     results = [len(entry.result) for entry in block.entries]
     assert sum(results[:-1]) <= 100 < sum(results)
     assert (len(results) < 9, refused) == (True, [])
+
+
+def test_a_block_cites_so_much_of_the_log_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """B4: a few hundred bytes have every node read a large original; what does not fit waits."""
+    world = standard()
+    raised = {"account": "emilia/cadiai", "limits": [{"unit": "EUC", "credit_limit_minor": limits.LEGS_MAX}]}
+    world.do({"author": "emilia", "set_limits": {"accounts": [raised]}})
+    large = [{**leg, "reference": "r" * limits.REFERENCE_BYTES_MAX} for leg in legs(limits.LEGS_MAX)]
+    original = world.do({"author": "emilia/cadiai", "transfer": {"legs": large}}, label="large")
+    size = len(original.tx.raw) + len(original.result)
+    fitting = limits.BLOCK_CITED_BYTES // size + 1
+
+    def reversal(line: int) -> ParsedTransaction:
+        values = {"original_tx_id": "large", "lines": [{"line": line, "amount_minor": 1}]}
+        tx = world.parse(world.transaction({"author": "japan/nalc", "reversal": values}))
+        assert isinstance(tx, ParsedTransaction)
+        return tx
+
+    reversals = [reversal(line) for line in range(fitting + 2)]
+    slot = {"epoch": 0, "view": 9, "leader": 0, "time_ms": world.time_ms + 1}
+    block, refused = world.chain.build(world.chain.tip.digest, reversals, **slot)
+    assert (len(block.entries), refused) == (fitting, [])
+    world.witness.check(block.header_bytes, block.body)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(limits, "BLOCK_CITED_BYTES", 100 * size)
+        greedy, _ = world.chain.build(world.chain.tip.digest, reversals, **slot)
+    with pytest.raises(chain.BlockInvalid) as caught:
+        world.witness.check(greedy.header_bytes, greedy.body)
+    assert str(caught.value) == (
+        f"transactions[{fitting}]: those before it cite {fitting * size} bytes of the log;"
+        f" none may follow above {limits.BLOCK_CITED_BYTES}"
+    )
