@@ -62,6 +62,10 @@ class History:
     def hash(self) -> bytes:
         return self.founding.hash
 
+    @property
+    def height(self) -> int:
+        return len(self.blocks)
+
     # --- transactions -----------------------------------------------------------------------------------
 
     def body(self, author: str, **payload: Any) -> Body:
