@@ -4,6 +4,7 @@ Decides what is still pending, so that a crash at any instant never leads to a s
 intent: after it, the same bytes are sent again. Never sends. One directory per network (its genesis hash):
 
     pending/TX_ID.ayni      SignedTransaction bytes, waiting for a definite outcome
+    pending/TX_ID.refused   the name of the refusal last heard; the bytes may be accepted all the same
     done/TX_ID.ayni         what became final, the latest ones, so that an id's beginning names it
 """
 
@@ -13,6 +14,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
@@ -21,9 +23,13 @@ from client.drafts import id_of
 from client.errors import ClientError, KeyProblem, NotFound, UsageProblem
 from client.networks import sync_directory
 
+if TYPE_CHECKING:
+    from client.outcomes import Outcome
+
 DONE_MAX = 2_000
 PREFIX_CHARACTERS_MIN = 4
 SYNC_ONE_BY_ONE_MAX = 64
+_REFUSED = ".refused"
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,14 @@ class Entry:
     tx_id: bytes
     path: Path
     pending: bool
+
+    @property
+    def refused(self) -> str:
+        """The name of the refusal that was last heard of it: "LIMIT_EXCEEDED"; empty: none was."""
+        try:
+            return self.path.with_suffix(_REFUSED).read_text().strip()
+        except OSError:
+            return ""
 
     def transaction(self) -> bytes:
         """The SignedTransaction bytes. Raises KeyProblem when the file does not hold what it is named for."""
@@ -51,8 +65,7 @@ class Entry:
 
     def body(self) -> transaction_pb2.Body:
         """What the transaction says."""
-        signed = transaction_pb2.SignedTransaction.FromString(self.transaction())
-        return transaction_pb2.Body.FromString(signed.body)
+        return _body_of(self.transaction())
 
 
 class Outbox:
@@ -95,9 +108,27 @@ class Outbox:
                 "Make room or give yourself permission, and run the command again.",
             ) from error
 
+    def hear(self, outcome: Outcome) -> None:
+        """Takes note of an outcome: a definite one ends the entry, a refusal for now is remembered."""
+        path = self._pending / f"{outcome.tx_id.hex()}.ayni"
+        if outcome.definite:
+            self.settle(outcome.tx_id, final=outcome.kind == "final")
+        elif outcome.refusal_name and path.exists():
+            path.with_suffix(_REFUSED).write_text(f"{outcome.refusal_name}\n")
+
+    def forget_replaced(self, final: Iterable[bytes]) -> None:
+        """Takes out what can no longer be accepted because one of these transactions used its nonce (T4)."""
+        bodies = [_body_of(raw) for raw in final]
+        used = {(body.author, body.nonce) for body in bodies}
+        for entry in self.pending():
+            body = entry.body()
+            if (body.author, body.nonce) in used:
+                self.settle(entry.tx_id, final=False)
+
     def settle(self, tx_id: bytes, *, final: bool) -> None:
         """Takes out an entry whose outcome is definite; what is final is remembered for its id."""
         path = self._pending / f"{tx_id.hex()}.ayni"
+        path.with_suffix(_REFUSED).unlink(missing_ok=True)
         if final and path.exists():
             self._done.mkdir(parents=True, exist_ok=True)
             path.replace(self._done / path.name)
@@ -166,3 +197,7 @@ class Outbox:
     def _trim(self) -> None:
         for entry in self._entries(self._done, pending=False)[:-DONE_MAX]:
             entry.path.unlink(missing_ok=True)
+
+
+def _body_of(raw: bytes) -> transaction_pb2.Body:
+    return transaction_pb2.Body.FromString(transaction_pb2.SignedTransaction.FromString(raw).body)

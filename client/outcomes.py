@@ -174,8 +174,8 @@ def _refused(name: str, refusal: result_pb2.Refusal) -> Refused:
         )
     if refusal.final_after_ms:
         next_step = (
-            f"The same bytes may still be accepted until {until}: `ayni tx pending --resend` sends them "
-            f"again, `--replace {name}` corrects them."
+            f"It is not void: handed in again by anybody until {until}, these bytes can still become final. "
+            f"Wait until then, or correct them with `--replace {name}`."
         )
     else:
         next_step = "These bytes will never be accepted: correct what is at fault and send it anew."

@@ -24,6 +24,7 @@ from client.errors import ExitCode, KeyProblem, NoNode, UsageProblem, worst
 from client.importing import Row, totals
 from client.output import amount_text, print_table
 from client.signers import plan
+from client.stamps import now_ms
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,8 +111,10 @@ class Import:
     def _sign(self) -> None:
         keystore, network = self.context.keystore, self.context.network
         here = list(keystore.public_keys().values())
-        pending = {entry.tx_id: entry for entry in self.context.outbox.pending()}
-        same = {content_of(entry.body()) + entry.body().nonce: entry for entry in pending.values()}
+        pending = self.context.outbox.pending()
+        # What is past its time is made anew, under the same nonce: at most one of both takes effect (T4).
+        valid = [entry for entry in pending if entry.body().expires_at_ms > now_ms()]
+        same = {content_of(entry.body()) + entry.body().nonce: entry for entry in valid}
         for position, row in enumerate(self.rows):
             if position in self.final:
                 continue
@@ -160,7 +163,8 @@ class Import:
         )
         waiting = [self.rows[position] for position in self.signed]
         for (payer, code), (count, amount) in totals(waiting).items():
-            say(f"  {payer} pays {amount_text(amount, self.context.unit(code))} in {count} rows")
+            rows = "1 row" if count == 1 else f"{count} rows"
+            say(f"  {payer} pays {amount_text(amount, self.context.unit(code))} in {rows}")
         for position, tx_id in list(self.final.items())[:SHOWN_ROWS_MAX]:
             say(f"  skipped: id {self.rows[position].row_id} is final as {tx_id.hex()[:16]}")
         if len(self.final) > SHOWN_ROWS_MAX:
@@ -189,11 +193,12 @@ class Import:
             try:
                 for outcome in flow(self.context.client, raws.values(), want_receipts=True):
                     self.outcomes[by_id[outcome.tx_id]] = outcome
-                    if outcome.definite:
-                        self.context.outbox.settle(outcome.tx_id, final=outcome.kind == "final")
+                    self.context.outbox.hear(outcome)
                     bar.update(1)
             except NoNode as error:
                 self.stopped = error
+        final = [position for position, outcome in self.outcomes.items() if outcome.kind == "final"]
+        self.context.outbox.forget_replaced(raws[position] for position in final)
 
     def _show_outcomes(self) -> ExitCode:
         codes = [outcome.exit_code for outcome in self.outcomes.values()]

@@ -1,6 +1,7 @@
 """`ayni tx`: transfers and reversals, and what became of a transaction.
 
-Building, signing and sending files is in client/cli/tx_files.py, imports in client/cli/tx_import.py.
+Building, signing and sending files is in client/cli/tx_files.py, imports in client/cli/tx_import.py, what
+has no outcome yet in client/cli/tx_pending.py.
 """
 
 from __future__ import annotations
@@ -11,21 +12,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from client import transactions
-from client.cli import tx_files, tx_import
+from client.cli import tx_files, tx_import, tx_pending
 from client.cli.arguments import hash_of_file, reference_option, value_date
 from client.cli.options import shared_options
 from client.cli.writing import Writing, show_outcome, writing_options
 from client.context import Context
 from client.describe import body_document, document_lines, message_document
-from client.errors import ExitCode, NotFound, worst
 from client.networks import write_atomically
-from client.output import duration_ms, parse_amount, print_table, time_json, time_text
+from client.output import duration_ms, parse_amount, time_json
 from client.stamps import now_ms
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from client.outbox import Entry
 
 
 @click.group("tx")
@@ -141,8 +139,7 @@ def wait(context: Context, tx_id: str, wait_text: str) -> None:
         [outcome] = context.client.submit([entry.transaction()])
     elif outcome.kind == "final":
         outcome = context.client.with_receipt(outcome)
-    if outcome.definite:
-        context.outbox.settle(wanted, final=outcome.kind == "final")
+    context.outbox.hear(outcome)
     show_outcome(context, outcome)
     problem = outcome.error()
     if problem is not None:
@@ -169,73 +166,12 @@ def receipt(context: Context, tx_id: str, path: Path) -> None:
     )
 
 
-@command.command("pending")
-@click.option("--resend", is_flag=True, help="Send the same bytes again and wait for their outcome.")
-@click.option("--drop", default="", metavar="ID", help="Forget one, whatever became of it.")
-@shared_options
-def pending(context: Context, resend: bool, drop: str) -> ExitCode:
-    """List what was signed here and has no definite outcome yet."""
-    if drop:
-        _drop(context, drop)
-    entries = context.outbox.pending()
-    if resend and entries:
-        return _resend(context, entries)
-    found = [(entry.tx_id.hex(), entry.body()) for entry in entries]
-    document = {
-        "pending": [
-            {
-                "tx_id": tx_id,
-                "type": body.WhichOneof("payload") or "",
-                "author": body.author,
-                "expires_at": time_json(body.expires_at_ms),
-            }
-            for tx_id, body in found
-        ]
-    }
-
-    def render(console: Console) -> None:
-        if not found:
-            console.print("nothing is pending")
-            return
-        rows = [
-            (tx_id[:16], body.WhichOneof("payload") or "", body.author, time_text(body.expires_at_ms))
-            for tx_id, body in found
-        ]
-        print_table(console, ("transaction", "type", "author", "valid until"), rows)
-        console.print("`ayni tx pending --resend` sends the same bytes again, safely")
-
-    context.output.result("pending", document, render)
-    return ExitCode.DONE
-
-
-def _drop(context: Context, text: str) -> None:
-    tx_id = context.outbox.find(text)
-    entry = context.outbox.entry(tx_id)
-    if entry is None or not entry.pending:
-        raise NotFound(
-            f"Transaction {text} is not pending here.",
-            "The outbox does not hold it.",
-            "See `ayni tx pending`.",
-        )
-    context.outbox.settle(tx_id, final=False)
-    context.output.notice(f"dropped {tx_id.hex()}; if a node has it, it may still become final")
-
-
-def _resend(context: Context, entries: list[Entry]) -> ExitCode:
-    outcomes = context.client.submit([entry.transaction() for entry in entries])
-    for outcome in outcomes:
-        if outcome.definite:
-            context.outbox.settle(outcome.tx_id, final=outcome.kind == "final")
-    document = {"outcomes": [{"tx_id": one.tx_id.hex(), "outcome": str(one.kind)} for one in outcomes]}
-
-    def render(console: Console) -> None:
-        for one in outcomes:
-            problem = one.error()
-            console.print(f"{one.tx_id.hex()[:16]}  {one.kind}" + (f"  {problem.why}" if problem else ""))
-
-    context.output.result("outcomes", document, render)
-    return worst([one.exit_code for one in outcomes])
-
-
-for _more in (tx_files.inspect, tx_files.build, tx_files.sign, tx_files.submit, tx_import.import_rows):
+for _more in (
+    tx_files.inspect,
+    tx_files.build,
+    tx_files.sign,
+    tx_files.submit,
+    tx_import.import_rows,
+    tx_pending.pending,
+):
     command.add_command(_more)

@@ -25,13 +25,14 @@ from client.cli.options import shared_options
 from client.context import Context
 from client.drafts import Draft, with_signatures
 from client.errors import NoNode, OutcomeUnknown, UsageProblem
-from client.output import duration_ms
+from client.output import duration_ms, time_text
 from client.signers import missing_error, plan
 from client.stamps import Stamp, new_stamp
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from client.outbox import Entry
     from client.outcomes import Outcome
 
 
@@ -122,8 +123,9 @@ class Writing:
         except NoNode as error:
             kept = "The signed bytes are kept: `ayni tx pending --resend` sends the same ones."
             raise NoNode(error.what, error.why, f"{error.next_step} {kept}") from error
-        if outcome.definite:
-            outbox.settle(outcome.tx_id, final=outcome.kind == "final")
+        outbox.hear(outcome)
+        if outcome.kind == "final":
+            outbox.forget_replaced([raw])
         show_outcome(self.context, outcome)
         problem = outcome.error()
         if problem is not None:
@@ -140,11 +142,7 @@ class Writing:
         content = content_of(draft.parsed())
         for entry in self.context.outbox.pending():
             if entry.tx_id != draft.tx_id and content_of(entry.body()) == content:
-                raise UsageProblem(
-                    f"The same content is pending already as transaction {entry.tx_id.hex()[:16]}.",
-                    "It may still take effect, and sending it under another id could do it twice.",
-                    "Run `ayni tx pending --resend`; if it is really meant twice, say --again.",
-                )
+                raise _second_intent(entry)
 
 
 def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -231,6 +229,23 @@ def content_of(body: transaction_pb2.Body) -> bytes:
     content.ClearField("nonce")
     content.ClearField("expires_at_ms")
     return content.SerializeToString(deterministic=True)
+
+
+def _second_intent(entry: Entry) -> UsageProblem:
+    name = entry.tx_id.hex()[:16]
+    why = "It may still take effect, and sending it under another id could do it twice."
+    if not entry.refused:
+        return UsageProblem(
+            f"The same content is pending already as transaction {name}.",
+            why,
+            "Run `ayni tx pending --resend`; if it is really meant twice, say --again.",
+        )
+    return UsageProblem(
+        f"The same content was refused before ({entry.refused}) as transaction {name}, which is valid until"
+        f" {time_text(entry.body().expires_at_ms)}.",
+        why,
+        f"Say --replace {name}: then at most one of both takes effect; if it is meant twice, say --again.",
+    )
 
 
 def _duration_ms(context: click.Context, option: click.Parameter, text: str) -> int:

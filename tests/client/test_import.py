@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from ayni.v1 import entitlements_pb2, result_pb2
+from client import transactions
+from client.drafts import sign
 from client.outbox import Outbox
+from client.stamps import Stamp, import_nonce
 from tests.client.conftest import Ayni, three_lines
-from tests.client.fakes import FakeNode, account_record, body_of, seeded
+from tests.client.fakes import FakeNode, account_record, body_of, seeded, tx_id_of
 
 HEADER = "id,payer,payee,amount,unit,date,reference\n"
 GOOD = (
@@ -32,7 +35,7 @@ def test_rows_are_previewed_sent_and_counted(ayni: Ayni, node: FakeNode, table: 
     preview = ayni("tx", "import", str(table), "--preview")
     assert preview.code == 0
     assert f"{table}: 2 rows, 0 final already, 2 to send" in preview.out
-    assert "emilia/cadiai pays 12.50 EUC in 1 rows" in preview.out
+    assert "emilia/cadiai pays 12.50 EUC in 1 row\n" in preview.out
     assert node.seen == []
     result = ayni("tx", "import", str(table), "--yes")
     assert result.code == 0, result.err
@@ -212,3 +215,21 @@ def test_faulty_opening_rows_are_told(ayni: Ayni, node: FakeNode, tmp_path: Path
     assert "line 2 (id 1): kind: 'loan' is neither balance nor holding" in result.err
     assert "line 3 (id 2): class: there is no 'shares@x'; known are none" in result.err
     assert "line 3 (id 2): date: it is empty" in result.err
+
+
+def test_a_row_whose_bytes_have_expired_is_sent_anew_under_its_nonce(
+    ayni: Ayni, node: FakeNode, table: Path, outbox: Outbox
+) -> None:
+    """What is pending and still valid is sent with the same bytes; what is past its time is not."""
+    node.unknown_first = 2
+    leg = transactions.leg("lazio/coop", "EUC", 1250, value_date=20513, reference="March")
+    stale = transactions.transfer(
+        "emilia/cadiai", [leg], Stamp(import_nonce("transfers", "inv-1"), 1_700_000_000_000)
+    )
+    outbox.put([sign(stale, [seeded("cadiai")], node.genesis_hash)])
+    result = ayni("tx", "import", str(table), "--yes")
+    assert result.code == 0, result.err
+    assert "2 final" in result.out
+    assert stale.tx_id not in {tx_id_of(raw) for raw in node.seen}
+    assert body_of(node.seen[0]).nonce == stale.parsed().nonce
+    assert outbox.pending() == []

@@ -9,8 +9,12 @@ import grpc
 import pytest
 
 from ayni.v1 import entitlements_pb2, receipt_pb2, result_pb2, transaction_pb2
+from client import transactions
+from client.drafts import sign
 from client.outbox import Outbox
+from client.outcomes import Kind, Outcome
 from client.output import time_json, time_text
+from client.stamps import Stamp
 from proofs.receipts import verify_receipt
 from tests.client.conftest import Ayni, three_lines
 from tests.client.fakes import FakeNode, account_record, body_of, seeded, tx_id_of
@@ -80,13 +84,70 @@ def test_bytes_that_may_still_be_accepted_stay_in_the_outbox_and_are_replaced_un
     node.judge = lambda body: refuse(final_after_ms=1_900_000_000_000)
     result = ayni(*TRANSFER)
     assert result.code == 3
-    assert "--replace" in three_lines(result.err)[2]
     [kept] = outbox.pending()
+    assert three_lines(result.err)[2] == (
+        "  next: It is not void: handed in again by anybody until 2030-03-17 17:46:40 UTC, these bytes can"
+        f" still become final. Wait until then, or correct them with `--replace {kept.tx_id.hex()[:16]}`."
+    )
     node.judge = lambda body: None
     smaller = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "10", "EUC")
     assert ayni(*smaller, "--replace", kept.tx_id.hex()[:10]).code == 0
     first, second = (body_of(raw) for raw in node.seen)
     assert first.nonce == second.nonce
+    assert outbox.pending() == []  # the first one's nonce is used: it can never be accepted
+
+
+def test_what_was_refused_is_not_sent_again_unless_it_is_asked_for(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    """The bookkeeper has given the payment up, and the balance has come back since."""
+    node.judge = lambda body: refuse(final_after_ms=body.expires_at_ms)
+    assert ayni(*TRANSFER, "--expires-in", "1h").code == 3
+    node.judge = lambda body: None
+    [entry] = outbox.pending()
+    valid_until = time_text(body_of(node.seen[0]).expires_at_ms)
+    shown = f"{entry.tx_id.hex()[:16]}  transfer  emilia/cadiai  {valid_until}  refused: LIMIT_EXCEEDED"
+    listed = ayni("tx", "pending").out.splitlines()
+    assert listed[1:] == [
+        shown,
+        "what was refused can still become final until then, if anybody hands it in again",
+    ]
+    again = ayni("tx", "pending", "--resend")
+    assert again.code == 3
+    assert again.out.splitlines()[1:] == [
+        shown,
+        "NOT SENT AGAIN: 1 transaction was refused, and would be made after all if there is room for it"
+        " by now.",
+        "no longer meant: let it expire, and keep its file from whoever could hand it in",
+        "meant, but otherwise: make it again with --replace ID; at most one of both takes effect",
+        "still meant as it is: `ayni tx pending --resend --include-refused`",
+    ]
+    assert len(node.seen) == 1
+    meant = ayni("tx", "pending", "--resend", "--include-refused")
+    assert meant.code == 0
+    assert meant.out.splitlines()[0] == (
+        "sending 1, of which 1 had been refused: they become final if there is room now"
+    )
+    assert node.seen[0] == node.seen[1]
+    assert outbox.pending() == []
+
+
+def test_what_was_refused_and_is_past_its_time_is_asked_about_again(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    leg = transactions.leg("lazio/coop", "EUC", 1, value_date=20_000)
+    draft = transactions.transfer("emilia/cadiai", [leg], Stamp(bytes(16), 1_700_000_000_000))
+    outbox.put([sign(draft, [seeded("cadiai")], node.genesis_hash)])
+    outbox.hear(Outcome(draft.tx_id, Kind.REFUSED, refusal=refuse(final_after_ms=1_700_000_000_000)))
+    node.past_expiry = True
+    assert ayni("tx", "pending", "--resend").code == 9
+    assert outbox.pending() == []
+
+
+def test_to_include_what_was_refused_goes_with_sending_again(ayni: Ayni) -> None:
+    result = ayni("tx", "pending", "--include-refused")
+    assert result.code == 2
+    assert three_lines(result.err)[0] == "ayni: --include-refused says what --resend sends."
 
 
 def test_an_outcome_not_known_in_time_exits_6_and_keeps_the_bytes(
@@ -225,10 +286,8 @@ def test_what_is_pending_is_listed_with_machine_readable_times(ayni: Ayni, node:
     [entry] = json.loads(ayni("tx", "pending", "--json").out)["pending"]
     assert {
         "tx_id": tx_id_of(raw).hex(), "type": "transfer", "author": "emilia/cadiai",
-        "expires_at": time_json(body_of(raw).expires_at_ms),
+        "expires_at": time_json(body_of(raw).expires_at_ms), "refused": "LIMIT_EXCEEDED",
     } == entry  # fmt: skip
-    line = ayni("tx", "pending").out.splitlines()[1]
-    assert line.endswith(time_text(body_of(raw).expires_at_ms))
 
 
 def test_the_same_content_is_not_sent_a_second_time_while_it_may_still_take_effect(
@@ -239,7 +298,11 @@ def test_the_same_content_is_not_sent_a_second_time_while_it_may_still_take_effe
     result = ayni(*TRANSFER)
     assert result.code == 2
     what, why, next_step = three_lines(result.err)
-    assert "The same content is pending already as transaction" in what
+    name = tx_id_of(node.seen[0]).hex()[:16]
+    assert (
+        f"The same content was refused before (LIMIT_EXCEEDED) as transaction {name}, which is valid" in what
+    )
+    assert f"--replace {name}" in next_step
     assert "It may still take effect, and sending it under another id could do it twice." in why
     assert "--again" in next_step
     assert len(node.seen) == 1
