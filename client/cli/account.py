@@ -17,6 +17,7 @@ from client import transactions
 from client.cli.account_rows import read_accounts
 from client.cli.arguments import (
     AmountAndUnit,
+    account_name,
     as_option,
     check_one,
     hash_of_file,
@@ -92,12 +93,7 @@ def open_command(
     if csv_path is not None:
         accounts = read_accounts(csv_path, context)
     else:
-        if not limits.ACCOUNT_NAME.match(account):
-            raise UsageProblem(
-                f"'{account}' cannot be an account's name.",
-                "It is a federation, a slash, an organisation; of a hosted account a colon and its own name.",
-                "Write it like emilia/cadiai or emilia/cadiai:m-0412.",
-            )
+        account_name(account)
         given = limits_from(context, credit_limits, upper_limits)
         accounts = [
             members_pb2.NewAccount(

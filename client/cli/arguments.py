@@ -222,6 +222,17 @@ def federation_here(context: Context, otherwise: str, *, service: bool = False) 
     )
 
 
+def account_name(text: str) -> str:
+    """An account's name, as given. Raises UsageProblem."""
+    if not limits.ACCOUNT_NAME.match(text):
+        raise UsageProblem(
+            f"'{text}' cannot be an account's name.",
+            "It is a federation, a slash, an organisation; of a hosted account a colon and its own name.",
+            "Write it like emilia/cadiai or emilia/cadiai:m-0412.",
+        )
+    return text
+
+
 def one_of(words: Iterable[str]) -> click.Choice[str]:
     """An option that takes one of these words."""
     return click.Choice(list(words))

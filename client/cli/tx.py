@@ -13,13 +13,13 @@ import click
 
 from client import transactions
 from client.cli import tx_files, tx_import, tx_pending
-from client.cli.arguments import hash_of_file, reference_option, value_date
+from client.cli.legs import leg_options, legs_from
 from client.cli.options import shared_options
 from client.cli.writing import Writing, show_outcome, writing_options
 from client.context import Context
 from client.describe import body_document, document_lines, message_document
 from client.networks import write_atomically
-from client.output import duration_ms, parse_amount, time_json
+from client.output import duration_ms, time_json
 from client.stamps import now_ms
 
 if TYPE_CHECKING:
@@ -33,43 +33,16 @@ def command() -> None:
 
 @command.command("transfer")
 @click.argument("payer")
-@click.argument("payee")
-@click.argument("amount")
-@click.argument("unit")
-@reference_option()
-@click.option(
-    "--date", "date_text", default="", metavar="DAY", help="Value date, year-month-day. Default: today."
-)
-@click.option(
-    "--document",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=None,
-    help="A file whose SHA-256 is recorded; the file itself stays with you.",
-)
+@leg_options
 @writing_options
-def transfer(
-    writing: Writing,
-    payer: str,
-    payee: str,
-    amount: str,
-    unit: str,
-    reference: str,
-    date_text: str,
-    document: Path | None,
-) -> None:
+def transfer(writing: Writing, payer: str, **legs: Any) -> None:
     """PAYER pays AMOUNT UNIT to PAYEE, e.g. `ayni tx transfer emilia/cadiai lazio/coop 12.50 EUC`.
 
-    Many payments from a file: `ayni tx import`. Many legs in one transaction: `ayni tx build --from`.
+    Several legs make one transaction, all or nothing: --leg for each, or --csv, where each may name a payer
+    of its own, who signs too (--draft writes the file for them). Separate payments: `ayni tx import`.
     """
-    leg = transactions.leg(
-        payee,
-        unit,
-        parse_amount(amount, writing.context.unit(unit)),
-        value_date=value_date(date_text),
-        reference=reference,
-        document_hash=hash_of_file(document) if document else b"",
-    )
-    writing.send(transactions.transfer(payer, [leg], writing.stamp()))
+    draft = transactions.transfer(payer, legs_from(writing.context, **legs), writing.stamp())
+    writing.send(draft)
 
 
 @command.command("reverse")

@@ -14,7 +14,7 @@ from google.protobuf import json_format
 
 from ayni.v1 import transaction_pb2
 from client import transactions
-from client.cli.arguments import hash_of_file, reference_option, value_date
+from client.cli.legs import leg_options, legs_from
 from client.cli.options import shared_options
 from client.cli.writing import Writing
 from client.context import Context
@@ -22,7 +22,7 @@ from client.describe import body_document, document_lines
 from client.draftfiles import read_draft, write_draft
 from client.drafts import Draft, draft_of, with_signatures
 from client.errors import ClientError, UsageProblem
-from client.output import Unit, duration_ms, parse_amount
+from client.output import Unit, duration_ms
 from client.signers import missing_error
 from client.stamps import new_stamp
 
@@ -43,9 +43,7 @@ def inspect(context: Context, path: Path) -> None:
 
 @click.command("build")
 @click.argument("payer", default="")
-@click.argument("payee", default="")
-@click.argument("amount", default="")
-@click.argument("unit", default="")
+@leg_options
 @click.option(
     "--from",
     "source",
@@ -57,47 +55,26 @@ def inspect(context: Context, path: Path) -> None:
 @click.option(
     "-o", "--output", "path", required=True, type=FILE, help="A .json file, or .ayni for bare bytes."
 )
-@reference_option()
-@click.option("--date", "date_text", default="", metavar="DAY", help="Value date. Default: today.")
-@click.option("--document", type=FILE, default=None, help="A file whose SHA-256 is recorded.")
 @click.option("--expires-in", default="1d", show_default=True, help="How long it stays valid; at most 7d.")
 @shared_options
 def build(
-    context: Context,
-    payer: str,
-    payee: str,
-    amount: str,
-    unit: str,
-    source: Path | None,
-    path: Path,
-    reference: str,
-    date_text: str,
-    document: Path | None,
-    expires_in: str,
+    context: Context, payer: str, source: Path | None, path: Path, expires_in: str, **legs: Any
 ) -> None:
     """Build an unsigned transaction, without a node: a transfer, or any type with --from.
 
     Every writing command builds one too, with --draft FILE.
     """
     stamp = new_stamp(duration_ms(expires_in))
-    if source is not None and (payer or reference or date_text or document):
+    if source is not None and (payer or any(legs.values())):
         raise UsageProblem(
             "It is not clear what to build.",
-            "--from FILE.json says it all; PAYER, --reference, --date and --document are of a transfer.",
+            "--from FILE.json says it all; PAYER and what is paid are of a transfer.",
             "Give one or the other.",
         )
     if source is not None:
         draft = _draft_from_json(source, stamp)
-    elif payer and payee and amount and unit:
-        leg = transactions.leg(
-            payee,
-            unit,
-            parse_amount(amount, context.unit(unit)),
-            value_date=value_date(date_text),
-            reference=reference,
-            document_hash=hash_of_file(document) if document else b"",
-        )
-        draft = transactions.transfer(payer, [leg], stamp)
+    elif payer:
+        draft = transactions.transfer(payer, legs_from(context, **legs), stamp)
     else:
         raise UsageProblem(
             "There is nothing to build.",

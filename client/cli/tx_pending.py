@@ -111,7 +111,7 @@ def _resend(context: Context, entries: Sequence[Entry], include_refused: bool) -
     refused = sum(bool(entry.refused) for entry in sent)
     if include_refused and refused:
         context.output.notice(
-            f"sending {len(sent)}, of which {refused} had been refused: they become final if there is room now"
+            f"sending {len(sent)}, of which {refused} had been refused: those become final if there is room"
         )
     outcomes = context.client.submit([entry.transaction() for entry in sent])
     for outcome in outcomes:

@@ -126,7 +126,7 @@ def test_what_was_refused_is_not_sent_again_unless_it_is_asked_for(
     meant = ayni("tx", "pending", "--resend", "--include-refused")
     assert meant.code == 0
     assert meant.out.splitlines()[0] == (
-        "sending 1, of which 1 had been refused: they become final if there is room now"
+        "sending 1, of which 1 had been refused: those become final if there is room"
     )
     assert node.seen[0] == node.seen[1]
     assert outbox.pending() == []
@@ -192,7 +192,7 @@ def test_a_missing_key_exits_7_names_who_must_sign_and_sends_nothing(ayni: Ayni,
             "There is no account emilia/nobody.",
         ),
         (("tx", "transfer", "Emilia", "lazio/coop", "1", "EUC"), 2, "author is out of bounds."),
-        (("tx", "transfer", "emilia/cadiai"), 2, "Missing argument 'PAYEE'."),
+        (("tx", "transfer", "emilia/cadiai"), 2, "It is not clear what is paid."),
         (
             ("tx", "transfer", "emilia/cadiai", "lazio/coop", "1", "EUC", "--wait", "soon"),
             2,
