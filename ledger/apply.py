@@ -15,6 +15,7 @@ from ledger.rule import Context, ParsedTransaction, Posting, Rule
 from ledger.rules import (
     accounts,
     classes,
+    closing,
     entitlements,
     members,
     pool,
@@ -29,7 +30,7 @@ RULES: Final[dict[str, Rule]] = {
     "decision": members.DECISION,
     "suspend_organisation": members.SUSPEND,
     "open_accounts": accounts.OPEN,
-    "close_accounts": accounts.CLOSE,
+    "close_accounts": closing.CLOSE,
     "set_limits": accounts.SET_LIMITS,
     "rotate_keys": accounts.ROTATE_KEYS,
     "transfer": transfers.TRANSFER,

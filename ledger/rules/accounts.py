@@ -1,21 +1,21 @@
-"""Accounts: opened, closed, given limits and new keys (A1 … A4).
+"""Accounts: opened, given limits and new keys (A1, A3, A4).
 
-Decides who may open and close what, and keeps the lists that go with it: a federation's organisations, how
-many accounts an organisation hosts, and what of the quota is used. Accreditation is in `members.py`.
+Decides who may open what, and keeps the lists that go with it: a federation's organisations, how many
+accounts an organisation hosts, and what of the quota is used. Closing is in `closing.py`, accreditation in
+`members.py`.
 """
 
 from __future__ import annotations
 
 from bisect import insort
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ayni.v1 import keys_pb2, members_pb2
 from ledger import fields, limits, records, refusals
 from ledger.amounts import shown
-from ledger.books import check_unit, dues_total
-from ledger.records import AccountRecord, BalanceRecord, KeySet, OrganisationRecord, OrganisationUnitRecord
+from ledger.books import check_unit
+from ledger.records import AccountRecord, BalanceRecord, KeySet
 from ledger.refusals import Refusal
 from ledger.rule import Context, Party, Rule, account_party, federation_party, open_account, signed_by
 from ledger.rules.precedence import foremost
@@ -73,12 +73,12 @@ def _ascending(values: Sequence[str], path: str, name: str) -> Refusal | None:
 
 
 def _open_parties(state: State, author: str, payload: members_pb2.OpenAccounts) -> Sequence[Party] | Refusal:
-    return _federation_or_host(
+    return federation_or_host(
         state, author, [new.account for new in payload.accounts], "open_accounts.accounts[{}].account"
     )
 
 
-def _federation_or_host(
+def federation_or_host(
     state: State, author: str, accounts: Sequence[str], field: str
 ) -> Sequence[Party] | Refusal:
     """The author's party: a federation, for its own accounts; or an organisation, for those it hosts."""
@@ -184,7 +184,7 @@ def create_account(
     state.put(records.account_key(account), record)
     host = limits.organisation_of(account)
     if host != account:
-        _count_hosted(state, host, 1)
+        count_hosted(state, host, 1)
         return
     federation = limits.federation_of(account)
     members = state.federation(federation)
@@ -223,7 +223,8 @@ def not_of_a_federation(
     return None
 
 
-def _count_hosted(state: State, host: str, difference: int) -> None:
+def count_hosted(state: State, host: str, difference: int) -> None:
+    """Counts accounts opened, or closed, into those that an organisation hosts."""
     record = state.organisation(host)
     state.put(
         records.organisation_key(host), record._replace(hosted_accounts=record.hosted_accounts + difference)
@@ -262,127 +263,6 @@ def _put_limits(state: State, account: str, named: Sequence[members_pb2.Limit], 
     return None
 
 
-# --- closing (A2) -------------------------------------------------------------------------------------------
-
-
-def _close_fields(payload: members_pb2.CloseAccounts) -> Refusal | None:
-    path = "close_accounts.accounts"
-    return (
-        fields.count(payload.accounts, path, limits.ACCOUNTS_MAX)
-        or foremost(fields.account(account, f"{path}[{i}]") for i, account in enumerate(payload.accounts))
-        or fields.ascending(payload.accounts, path)
-    )
-
-
-def _close_parties(
-    state: State, author: str, payload: members_pb2.CloseAccounts
-) -> Sequence[Party] | Refusal:
-    return _federation_or_host(state, author, payload.accounts, "close_accounts.accounts[{}]")
-
-
-def _close(context: Context, author: str, payload: members_pb2.CloseAccounts) -> Refusal | None:
-    state = context.state
-    accounts = payload.accounts
-    closing = Counter([limits.organisation_of(account) for account in accounts if ":" in account])
-    if refusal := foremost(
-        open_account(state, account, f"close_accounts.accounts[{i}]")
-        or _empty(state, account, f"close_accounts.accounts[{i}]", closing[account])
-        for i, account in enumerate(accounts)
-    ):
-        return refusal
-    for account in accounts:
-        _return_quota(state, account)
-        key = records.account_key(account)
-        state.put(key, state.get(AccountRecord, key)._replace(closed=True))
-    for host, number in closing.items():
-        _count_hosted(state, host, -number)
-    for account in accounts:
-        if ":" not in account:
-            _forget_organisation(state, account)
-    return None
-
-
-def _empty(state: State, account: str, field: str, closing: int) -> Refusal | None:
-    """A2: why an account is not empty. `closing`: how many of what it hosts closes with it."""
-    held = state.account(account).held_classes
-    if held:
-        return _not_empty(
-            field, account, f"holds entitlements of {held[0]}", "give, donate or redeem them first"
-        )
-    for unit in state.unit_codes():
-        if balance := state.balance(account, unit).balance:
-            return _not_empty(
-                field,
-                account,
-                f"has a balance of {shown(state, balance, unit)}",
-                "bring it to 0 first",
-            )
-    if ":" in account:
-        return None
-    hosted = state.organisation(account).hosted_accounts - closing
-    if hosted:
-        return _not_empty(field, account, f"hosts {hosted} open accounts", "close them first, or with it")
-    for unit in state.unit_codes():
-        record = state.organisation_unit(account, unit)
-        if record.dues:
-            return _not_empty(
-                field,
-                account,
-                f"has dues of {shown(state, dues_total(record.dues), unit)}",
-                "wait for a settlement",
-            )
-        if record.outstanding:
-            return _not_empty(
-                field,
-                account,
-                f"has entitlements outstanding worth {shown(state, record.outstanding, unit)}",
-                "they must be redeemed or cancelled first",
-            )
-        if record.deposit:
-            return _not_empty(
-                field,
-                account,
-                f"has a deposit of {shown(state, record.deposit, unit)}",
-                "a settlement releases it",
-            )
-        if record.contributions or record.served:
-            return _not_empty(
-                field,
-                account,
-                f"issued {shown(state, record.contributions, unit)} and served"
-                f" {shown(state, record.served, unit)} in this period",
-                "the next settlement publishes it",
-            )
-    return None
-
-
-def _not_empty(field: str, account: str, fact: str, remedy: str) -> Refusal:
-    return Refusal(refusals.ACCOUNT_NOT_EMPTY, field, f"{account} {fact}; {remedy}")
-
-
-def _return_quota(state: State, account: str) -> None:
-    """A2: its limits and ceilings are no longer granted; an upper limit goes with them."""
-    federation = limits.federation_of(account)
-    for unit in state.unit_codes():
-        key = records.balance_key(account, unit)
-        balance = state.get(BalanceRecord, key)
-        if balance.credit_limit or balance.has_upper_limit:
-            change_quota(state, federation, unit, -balance.credit_limit, "")
-            state.put(key, BalanceRecord())
-        if ":" not in account:
-            unit_key = records.organisation_unit_key(account, unit)
-            change_quota(state, federation, unit, -state.get(OrganisationUnitRecord, unit_key).ceiling, "")
-            state.put(unit_key, OrganisationUnitRecord())
-
-
-def _forget_organisation(state: State, organisation: str) -> None:
-    federation = limits.federation_of(organisation)
-    members = state.federation(federation)
-    remaining = tuple([name for name in members.organisations if name != organisation])
-    state.put(records.federation_key(federation), members._replace(organisations=remaining))
-    state.put(records.organisation_key(organisation), OrganisationRecord())
-
-
 # --- limits (A3) --------------------------------------------------------------------------------------------
 
 
@@ -409,7 +289,7 @@ def _set_parties(state: State, author: str, payload: members_pb2.SetLimits) -> S
             "author",
             f"{author} is no federation; the account's federation sets limits",
         )
-    return _federation_or_host(
+    return federation_or_host(
         state, author, [named.account for named in payload.accounts], "set_limits.accounts[{}].account"
     )
 
@@ -469,9 +349,6 @@ def _rotate(context: Context, author: str, payload: members_pb2.RotateKeys) -> R
 
 OPEN: Final[Rule] = Rule(_open_fields, signed_by(_open_parties), _open)
 """`open_accounts`."""
-
-CLOSE: Final[Rule] = Rule(_close_fields, signed_by(_close_parties), _close)
-"""`close_accounts`."""
 
 SET_LIMITS: Final[Rule] = Rule(_set_fields, signed_by(_set_parties), _set)
 """`set_limits`."""
