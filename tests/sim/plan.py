@@ -1,0 +1,78 @@
+"""What a seed stands for: how many members, who lies and how, which troubles come, and how hard.
+
+Everything follows from the seed, so a seed is all that is needed to see a run again.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+SIZES = (1, 4, 4, 4, 4, 4, 4, 5, 5, 7, 10, 13)
+"""The sizes that seeds draw from: small ones find most, and cost least."""
+TROUBLES = (
+    "partition", "one-way cut", "flapping", "storm", "slow link", "pause", "kill", "power cut", "stop",
+    "full disk", "clock", "holiday", "calm",
+)  # fmt: skip
+DAMAGES = ("old disk", "empty disk", "bit rot", "wild clock")
+"""What makes a member faulty though it means well."""
+
+
+@dataclass
+class Plan:
+    """One run."""
+
+    seed: int
+    members: int
+    trouble_seconds: float
+    troubles: tuple[str, ...]
+    """Kinds of trouble that this run draws from."""
+    trouble_pause_ms: int
+    liars: dict[int, str] = field(default_factory=dict)
+    """Byzantine member to its strategy."""
+    damaged: dict[int, str] = field(default_factory=dict)
+    """Member to what befalls its disk or clock; such members and liars are at most f together."""
+    clients: int = 2
+    client_pause_ms: int = 400
+    close_periods: bool = False
+    timeout_ms: int = 1_000
+    timeout_max_ms: int = 10_000
+    crash_weight: float = 0.0
+    """Probability that a write, before, in or after it, loses the power."""
+    audits: bool = False
+    """Whether the auditor verifies an export of it at the end."""
+
+    @property
+    def faulty_max(self) -> int:
+        """f."""
+        return (self.members - 1) // 3
+
+
+def plan_of(seed: int, strategies: tuple[str, ...], members: int | None = None) -> Plan:
+    """The run of a seed; `members` overrides its size."""
+    chance = random.Random(f"{seed}/plan")
+    size = chance.choice(SIZES)
+    size = members or size
+    kinds = tuple(kind for kind in TROUBLES if chance.random() < 0.5) or TROUBLES
+    plan = Plan(
+        seed=seed,
+        members=size,
+        trouble_seconds=chance.choice([6.0, 10.0, 16.0]) * (0.5 if size > 5 else 1.0),
+        troubles=kinds,
+        trouble_pause_ms=chance.choice([300, 800, 2_000]),
+        clients=chance.choice([1, 2, 3]),
+        client_pause_ms=chance.choice([150, 400, 1_000]),
+        close_periods=chance.random() < 0.4,
+        timeout_ms=chance.choice([300, 1_000]),
+        timeout_max_ms=chance.choice([2_000, 10_000]),
+        crash_weight=chance.choice([0.0, 0.0, 0.002, 0.01]),
+        audits=chance.random() < 0.1,
+    )
+    faulty = chance.sample(range(size), plan.faulty_max)
+    for member in faulty:
+        luck = chance.random()
+        if luck < 0.6:
+            plan.liars[member] = chance.choice(strategies)
+        elif luck < 0.85:
+            plan.damaged[member] = chance.choice(DAMAGES)
+    return plan
