@@ -7,6 +7,7 @@ in proofs/evidence.py; the strict reader is in ledger/wire.py. Never raises on b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from google.protobuf.message import Message
 
 from audit.archive import read_file
 from audit.findings import AuditStopped, Finding
-from ayni.v1.block_pb2 import Evidence, Header
+from ayni.v1.block_pb2 import Evidence, EvidenceList, Header
 from ayni.v1.genesis_pb2 import SignedGenesis
 from ayni.v1.receipt_pb2 import Receipt, StateProof
 from ayni.v1.result_pb2 import Result
@@ -22,6 +23,7 @@ from ledger.genesis import GenesisInvalid, read_genesis
 from ledger.refusals import Refusal
 from ledger.transactions import parse_transaction
 from ledger.wire import NotCanonical, check
+from proofs.certificates import KIND_WORDS
 from proofs.evidence import EvidenceInvalid, verify_evidence
 from proofs.membership import Membership, MembershipInvalid, membership_of
 from proofs.receipts import (
@@ -33,6 +35,27 @@ from proofs.receipts import (
 )
 
 FILE_BYTES_MAX = 16 << 20
+_EVIDENCE_LIST_TAG = b"\x22"
+"""Field 4, length-delimited; an Evidence begins with its field 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guilty:
+    """A member that is proven guilty, and by what."""
+
+    member: int
+    name: str
+    evidence: Evidence
+
+    @property
+    def votes(self) -> str:
+        """What it signed in one view, in words: "notarize and finalize"."""
+        return " and ".join(KIND_WORDS[vote.kind] for vote in (self.evidence.first, self.evidence.second))
+
+    @property
+    def view(self) -> int:
+        """The view."""
+        return self.evidence.first.view
 
 
 @dataclass(slots=True)
@@ -44,9 +67,8 @@ class FileReport:
     """When the file is a receipt."""
     record: VerifiedRecord | None = None
     """When it is the proof of a state record."""
-    guilty: int | None = None
-    """When it is evidence: index of the member, and its name."""
-    guilty_name: str = ""
+    guilty: list[Guilty] = field(default_factory=list)
+    """When it is evidence: against whom."""
     network: str = ""
     """Name of the network, from the genesis."""
 
@@ -83,7 +105,7 @@ def verify_receipt_file(path: Path | str, genesis_hash: bytes) -> FileReport:
 
 
 def verify_evidence_file(path: Path | str, genesis: SignedGenesis | None) -> FileReport:
-    """Verify evidence against the genesis one trusts.
+    """Verify evidence against one member or several, by the genesis one trusts.
 
     Evidence does not carry the members' keys, so that a genesis hash alone is not enough; `genesis` None
     gives a finding that says so.
@@ -91,10 +113,8 @@ def verify_evidence_file(path: Path | str, genesis: SignedGenesis | None) -> Fil
     path = Path(path)
     report = FileReport()
     try:
-        evidence = check(Evidence, read_file(path.parent, path.name, FILE_BYTES_MAX))
-        membership = _membership(genesis, path.name)
-        report.guilty = verify_evidence(evidence, membership)
-        report.guilty_name = membership.members[report.guilty].name
+        listed = _evidence_in(read_file(path.parent, path.name, FILE_BYTES_MAX))
+        report.guilty = guilty_of(listed, _membership(genesis, path.name))
     except AuditStopped as stopped:
         report.findings.append(stopped.finding)
     except NotCanonical as error:
@@ -102,6 +122,29 @@ def verify_evidence_file(path: Path | str, genesis: SignedGenesis | None) -> Fil
     except EvidenceInvalid as error:
         report.findings.append(Finding(path.name, str(error)))
     return report
+
+
+def guilty_of(listed: Sequence[Evidence], membership: Membership) -> list[Guilty]:
+    """Return whom evidence proves guilty; one each, ascending by member. Raises `EvidenceInvalid`."""
+    guilty: list[Guilty] = []
+    for position, evidence in enumerate(listed):
+        try:
+            member = verify_evidence(evidence, membership)
+        except EvidenceInvalid as error:
+            if len(listed) == 1:
+                raise
+            raise EvidenceInvalid(f"evidence[{position}]: {error}") from None
+        if guilty and guilty[-1].member >= member:
+            raise EvidenceInvalid(f"evidence[{position}]: not ascending by member, one each")
+        guilty.append(Guilty(member, membership.members[member].name, evidence))
+    return guilty
+
+
+def _evidence_in(data: bytes) -> Sequence[Evidence]:
+    """Return what the file holds: an Evidence, or an EvidenceList, which alone has a field 4."""
+    if data[:1] != _EVIDENCE_LIST_TAG:
+        return [check(Evidence, data)]
+    return check(EvidenceList, data).evidence
 
 
 def _membership(genesis: SignedGenesis | None, name: str) -> Membership:

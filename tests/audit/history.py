@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from audit.archive import write_export
 from ayni.v1 import entitlements_pb2 as ent
-from ayni.v1.block_pb2 import VOTE_KIND_FINALIZE, VOTE_KIND_NOTARIZE, VOTE_KIND_NULLIFY, CertifiedBlock
+from ayni.v1.block_pb2 import (
+    VOTE_KIND_FINALIZE,
+    VOTE_KIND_NOTARIZE,
+    VOTE_KIND_NULLIFY,
+    Certificate,
+    CertifiedBlock,
+    VoteKind,
+)
 from ayni.v1.genesis_pb2 import PARAMETER_NAME_PERIOD_MIN_MS, Genesis, Parameter
 from ayni.v1.keys_pb2 import KeySet, Signature
 from ayni.v1.receipt_pb2 import Receipt
@@ -51,6 +58,8 @@ class History:
         self.chain = Chain(self.founding, self.reader, None)
         self.members = len(self.founding.membership.members)
         self.quorum = tuple(range(self.founding.membership.quorum))
+        self.signers: Callable[[VoteKind, int], tuple[int, ...]] = lambda kind, view: self.quorum
+        """Who signs the certificate of a kind and view."""
         self.time_ms = self.document.time_ms
         self.view = 0
         self.blocks: list[CertifiedBlock] = []
@@ -124,18 +133,18 @@ class History:
         certified = CertifiedBlock(
             header=built.header_bytes,
             body=built.body,
-            notarization=certificate(self.signed, self.quorum, self.view, VOTE_KIND_NOTARIZE, built.digest),
-            nullifications=[
-                certificate(self.signed, self.quorum, view, VOTE_KIND_NULLIFY) for view in skipped
-            ],
+            notarization=self._certificate(VOTE_KIND_NOTARIZE, self.view, built.digest),
+            nullifications=[self._certificate(VOTE_KIND_NULLIFY, view) for view in skipped],
         )
         self.blocks.append(certified)
         if not final:
             self._unfinal.append(built.digest)
             return []
-        finalization = certificate(self.signed, self.quorum, self.view, VOTE_KIND_FINALIZE, built.digest)
-        certified.finalization.CopyFrom(finalization)
+        certified.finalization.CopyFrom(self._certificate(VOTE_KIND_FINALIZE, self.view, built.digest))
         return self._finalise(built.digest)
+
+    def _certificate(self, kind: VoteKind, view: int, digest: bytes = b"") -> Certificate:
+        return certificate(self.signed, self.signers(kind, view), view, kind, digest)
 
     def accepted(
         self, wanted: Iterable[ParsedTransaction], after_ms: int = STEP_MS

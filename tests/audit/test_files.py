@@ -131,7 +131,9 @@ def test_evidence_file_verifies_and_each_changed_bit_is_found(tmp_path: Path) ->
     report = verify_evidence_file(path, signed)
 
     assert report.findings == []
-    assert (report.guilty, report.guilty_name) == (2, "japan")
+    assert [(one.member, one.name, one.votes, one.view) for one in report.guilty] == [
+        (2, "japan", "nullify and finalize", 9)
+    ]
     for position in range(len(original)):
         flip(path, position, position % 8)
         assert verify_evidence_file(path, signed).findings, position

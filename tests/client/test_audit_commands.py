@@ -14,6 +14,7 @@ from client.cli import main
 from client.networks import Network, Networks, save_networks
 from proofs.domains import vote_message
 from proofs.evidence import make_evidence
+from tests.audit.forks import double_spend
 from tests.audit.history import History, payments
 from tests.client.conftest import Result, three_lines
 from tests.vectors.founding import NAMES, canonical, key
@@ -171,9 +172,14 @@ def test_evidence_is_verified_and_names_who_is_guilty(
     name = history.founding.membership.members[1].name
     good = audit(capsys, "evidence", path, "--genesis", genesis_file)
     assert (good.code, good.err) == (0, "")
-    assert good.out.splitlines()[0] == f"{path} proves that {name} (member 1) signed"
+    assert good.out.splitlines() == [
+        f"{path} proves that {name} (member 1) signed nullify and finalize in view 7",
+        "no honest validator signs both",
+    ]
     document = json.loads(audit(capsys, "evidence", path, "--genesis", genesis_file, "--json").out)
-    assert document["guilty"] == {"member": 1, "federation": name}
+    assert document["guilty"] == [
+        {"member": 1, "federation": name, "epoch": 0, "view": 7, "votes": ["nullify", "finalize"]}
+    ]
     changed(path, path.stat().st_size - 1)
     bad = audit(capsys, "evidence", path, "--genesis", genesis_file)
     assert bad.code == 4
@@ -183,6 +189,117 @@ def test_evidence_is_verified_and_names_who_is_guilty(
         "ayni: Evidence cannot be checked with a genesis hash alone.",
         "  why:  The members' keys are in the genesis itself.",
         "  next: Give the genesis file, or the name of a network you added.",
+    ]
+
+
+@pytest.fixture
+def forked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path, History]:
+    """Two exports that two of four members signed both; the present directory is empty."""
+    first, second = double_spend()
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    return first.export(tmp_path / "a"), second.export(tmp_path / "b"), first
+
+
+def test_two_histories_of_one_network_are_told_and_the_guilty_are_named_in_a_file(
+    forked: tuple[Path, Path, History], genesis_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, history = forked
+    genesis_file.write_bytes(canonical(history.signed))
+    result = audit(capsys, "compare", first, second, "--genesis", genesis_file)
+    assert result.code == 4
+    lines = result.out.splitlines()
+    assert lines[0] == f"genesis {history.hash.hex()}"
+    assert lines[1].startswith(f"{first}: every byte verified, 2 blocks, the last at ")
+    assert lines[3] == "they hold the same 1 block, and then part: at height 2 there are two"
+    assert lines[4].startswith(f"  {first}: ")
+    assert lines[4].endswith(", view 2")
+    assert lines[6:] == [
+        "their certificates prove that emilia (member 1) signed notarize and notarize in view 2",
+        "their certificates prove that japan (member 2) signed notarize and notarize in view 2",
+        "no honest validator signs both",
+        "the evidence is in fork-at-block-2.evidence; anybody verifies it:",
+        "  ayni audit evidence fork-at-block-2.evidence --genesis FILE|NAME",
+    ]
+    assert three_lines(result.err) == [
+        f"ayni: {first} and {second} are two histories of one network.",
+        "  why:  From height 2 on they differ; 2 members signed both.",
+        "  next: Keep both exports, and show them and the evidence to every federation.",
+    ]
+    checked = audit(capsys, "evidence", "fork-at-block-2.evidence", "--genesis", genesis_file)
+    assert checked.code == 0
+    assert [line for line in checked.out.splitlines() if "member" in line] == [
+        "fork-at-block-2.evidence proves that emilia (member 1) signed notarize and notarize in view 2",
+        "fork-at-block-2.evidence proves that japan (member 2) signed notarize and notarize in view 2",
+    ]
+
+
+def test_evidence_never_replaces_other_evidence(
+    forked: tuple[Path, Path, History], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, _ = forked
+    Path("fork-at-block-2.evidence").write_bytes(b"of another fork")
+    for _ in range(2):
+        audit(capsys, "compare", first, second)
+    assert sorted(path.name for path in Path().iterdir()) == [
+        "fork-at-block-2-2.evidence",
+        "fork-at-block-2.evidence",
+    ]
+    assert Path("fork-at-block-2.evidence").read_bytes() == b"of another fork"
+
+    result = audit(capsys, "compare", first, second, "-o", "named", "--json")
+    document = json.loads(result.out)
+    assert (document["kind"], document["ok"], document["genesis_trusted"]) == ("comparison", False, False)
+    assert document["evidence_file"] == "named"
+    assert [one["member"] for one in document["guilty"]] == [1, 2]
+    assert (document["agreed_blocks"], document["parting"]["block"]) == (1, 2)
+    assert Path("named").read_bytes() == Path("fork-at-block-2-2.evidence").read_bytes()
+
+
+def test_an_export_that_is_the_beginning_of_another_is_told(
+    history: History, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = history.export(tmp_path / "short", history.blocks[:4])
+    long = history.export(tmp_path / "long")
+    result = audit(capsys, "compare", long, short)
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert lines[0] == (
+        f"genesis {history.hash.hex()}, which both say they are of; compare it with the one you trust"
+    )
+    assert lines[-1] == (
+        f"{short} is the beginning of {long}: they hold the same 4 blocks, and the latter goes on to height 6"
+    )
+    same = audit(capsys, "compare", long, long, "--genesis", history.hash.hex())
+    assert (same.code, same.out.splitlines()[-1]) == (0, "they hold the same 6 blocks")
+
+
+def test_which_of_two_exports_does_not_verify_is_told(
+    history: History, export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = history.export(tmp_path / "broken")
+    changed(broken / "history.bin", (broken / "history.bin").stat().st_size - 2_000)
+    result = audit(capsys, "compare", export, broken)
+    assert result.code == 4
+    assert f"{broken}: does not verify" in result.out.splitlines()
+    assert result.out.splitlines()[-1].endswith("what comes after was not compared")
+    assert three_lines(result.err)[0] == f"ayni: {broken} does not verify: 2 things are wrong."
+    both = audit(capsys, "compare", broken, broken)
+    assert three_lines(both.err)[0] == f"ayni: Neither {broken} nor {broken} verifies."
+
+
+def test_exports_of_two_networks_are_not_compared(
+    history: History, export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = payments(1, names=("solo",))
+    elsewhere = other.export(tmp_path / "elsewhere")
+    result = audit(capsys, "compare", export, elsewhere)
+    assert result.code == 2
+    assert three_lines(result.err) == [
+        f"ayni: {export} and {elsewhere} cannot be compared.",
+        f"  why:  {export} is of network {history.hash.hex()}, {elsewhere} of {other.hash.hex()}.",
+        "  next: Give two exports of one network.",
     ]
 
 
@@ -215,7 +332,12 @@ def test_the_auditor_runs_where_grpc_and_plyvel_are_not_installed(
     receipt.write_bytes(canonical(history.receipt(3)))
     guilt = tmp_path / "guilt.evidence"
     guilt.write_bytes(canonical(evidence(history)))
-    for arguments in (("verify", export), ("receipt", receipt), ("evidence", guilt)):
+    for arguments in (
+        ("verify", export),
+        ("compare", export, export),
+        ("receipt", receipt),
+        ("evidence", guilt),
+    ):
         command = [
             sys.executable,
             "-c",
