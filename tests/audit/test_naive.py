@@ -11,7 +11,7 @@ import pytest
 from audit import verify_export
 from ayni.v1 import genesis_pb2, members_pb2
 from ledger import books, records
-from ledger.rules import accounts, claims, deposits, holdings, lots, members, service, settlement
+from ledger.rules import accounts, claims, closing, deposits, holdings, lots, members, service, settlement
 from tests.audit.history import HOURS, VALUE_DATE, History, accredit, ceiling, hours_class, opened, payments
 from tests.audit.year import year
 
@@ -100,12 +100,12 @@ def quota_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def limits_outlive(monkeypatch: pytest.MonkeyPatch) -> None:
     """A2: the limit of an account that is closed stays, and stays granted."""
-    monkeypatch.setattr(accounts, "_return_quota", lambda *arguments: None)
+    monkeypatch.setattr(closing, "_return_quota", lambda *arguments: None)
 
 
 def upper_limit_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     """A2: an upper limit outlives its account."""
-    give_back = accounts._return_quota
+    give_back = closing._return_quota
 
     def keep(state: Any, account: str) -> None:
         before = {unit: state.balance(account, unit) for unit in state.unit_codes()}
@@ -114,7 +114,7 @@ def upper_limit_stays(monkeypatch: pytest.MonkeyPatch) -> None:
             if record.has_upper_limit:
                 state.put(records.balance_key(account, unit), record._replace(credit_limit=0))
 
-    monkeypatch.setattr(accounts, "_return_quota", keep)
+    monkeypatch.setattr(closing, "_return_quota", keep)
 
 
 def upper_limit_never_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -345,7 +345,7 @@ def test_the_auditor_runs_where_grpc_and_plyvel_are_not_installed(
             "audit",
             *map(str, arguments),
             "--genesis",
-            genesis_file,
+            str(genesis_file),
         ]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stderr) == (0, "")
