@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ayni.v1 import pool_pb2
 from client import transactions
@@ -278,14 +279,34 @@ def _row(
     return Row(number, row_id, draft)
 
 
-def totals(rows: Sequence[Row]) -> dict[tuple[str, str], tuple[int, int]]:
-    """Of the transfers among rows: (payer, unit) to (rows, amount in smallest parts)."""
-    found: dict[tuple[str, str], tuple[int, int]] = {}
+class Total(NamedTuple):
+    """What rows of one kind add up to, for somebody in one unit or class."""
+
+    who: str
+    does: str
+    """ "pays", "owes" (a balance brought over), "has issued" (a holding brought over)."""
+    unit: str
+    """Unit code, or class id of holdings."""
+    rows: int
+    amount_minor: int
+
+
+def totals(rows: Sequence[Row]) -> list[Total]:
+    """What the rows add up to, by payer, debtor or issuer."""
+    found: dict[tuple[str, str, str], tuple[int, int]] = {}
     for row in rows:
-        if row.draft is None:
-            continue
-        body = row.draft.parsed()
-        for leg in body.transfer.legs:
-            count, amount = found.get((body.author, leg.unit), (0, 0))
-            found[body.author, leg.unit] = (count + 1, amount + leg.amount_minor)
-    return dict(sorted(found.items()))
+        for who, does, unit, amount_minor in _moved(row.draft) if row.draft else ():
+            count, amount = found.get((who, does, unit), (0, 0))
+            found[who, does, unit] = (count + 1, amount + amount_minor)
+    return [Total(*key, *figures) for key, figures in sorted(found.items())]
+
+
+def _moved(draft: Draft) -> Iterator[tuple[str, str, str, int]]:
+    body = draft.parsed()
+    for leg in body.transfer.legs:
+        yield leg.payer or body.author, "pays", leg.unit, leg.amount_minor
+    for line in body.opening.lines:
+        if line.HasField("balance"):
+            yield line.balance.debtor, "owes", line.balance.unit, line.balance.amount_minor
+        else:
+            yield line.holding.issuer, "has issued", line.holding.class_id, line.holding.amount_minor

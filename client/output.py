@@ -13,7 +13,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -161,14 +162,29 @@ class Output:
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
+        self._together: list[dict[str, Any]] | None = None
 
     def result(self, kind: str, document: Mapping[str, Any], render: Callable[[Console], None]) -> None:
         """Shows one result: `document` as versioned JSON, or `render` on a console."""
-        if self.as_json:
+        if not self.as_json:
+            render(console())
+        elif self._together is not None:
+            self._together.append({"kind": kind, **document})
+        else:
             text = json.dumps({"ayni": JSON_VERSION, "kind": kind, **document}, indent=2, ensure_ascii=False)
             sys.stdout.write(text + "\n")
-        else:
-            render(console())
+
+    @contextmanager
+    def together(self, kind: str, key: str) -> Iterator[None]:
+        """With `--json` the results within become one document, a list under `key`; text comes as it is."""
+        documents: list[dict[str, Any]] = []
+        self._together = documents
+        try:
+            yield
+        finally:
+            self._together = None
+            if self.as_json:
+                self.result(kind, {key: documents}, lambda _: None)
 
     def notice(self, text: str) -> None:
         """A line along the way ("sending …"); never mixed into the JSON."""

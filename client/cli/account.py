@@ -109,8 +109,13 @@ def open_command(
         for start in range(0, len(group), limits.ACCOUNTS_MAX)
     ]
     check_one(writing, len(parts))
-    for name, part in parts:
+    if len(parts) == 1:
+        [(name, part)] = parts
         writing.send(transactions.open_accounts(name, part, writing.stamp()))
+        return
+    with context.output.together("outcomes", "outcomes"):
+        for name, part in parts:
+            writing.send(transactions.open_accounts(name, part, writing.stamp()))
 
 
 @command.command("close")

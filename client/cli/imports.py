@@ -8,7 +8,8 @@ row is: client/importing.py.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,8 @@ from client.context import Context
 from client.draftfiles import write_draft
 from client.drafts import Draft, id_of, with_signatures
 from client.errors import ExitCode, KeyProblem, NoNode, UsageProblem, worst
-from client.importing import Row, totals
-from client.output import amount_text, print_table
+from client.importing import Row, Total, totals
+from client.output import Unit, amount_text, print_table
 from client.signers import plan
 from client.stamps import now_ms
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from client.outcomes import Outcome
 
 SHOWN_ROWS_MAX = 20
-PROFILE_CHARACTERS_MAX = 64
 
 
 @dataclass
@@ -46,6 +46,8 @@ class Import:
     """--drafts: write each row's file here for others to sign, and send nothing."""
     preview: bool = False
     yes: bool = False
+    classes: Mapping[str, Unit] = field(default_factory=dict)
+    """The unit of each class that rows name."""
     final: dict[int, bytes] = field(default_factory=dict)
     """Rows that are final already, by position: their transaction ids."""
     signed: dict[int, Draft] = field(default_factory=dict)
@@ -63,11 +65,11 @@ class Import:
         self._sign()
         if self.drafts_directory is not None:
             return self._write_drafts(self.drafts_directory)
-        if self.missing:
-            self._refuse_missing()
         self._show_preview()
         if self.preview or not self.signed:
             return ExitCode.DONE
+        if self.missing:
+            self._refuse_missing()
         self._confirm()
         self._send()
         return self._show_outcomes()
@@ -104,7 +106,7 @@ class Import:
             else:
                 error = (
                     f"it is final already with other content, as transaction {tx_id.hex()[:16]}; "
-                    "give a new row a new id, or reverse that one"
+                    "what it says can be taken back by another transaction only; give a new row a new id"
                 )
                 self.rows[position] = replace(row, errors=(error,))
 
@@ -162,15 +164,22 @@ class Import:
             f"{self.path}: {len(self.rows)} rows, {len(self.final)} final already, {len(self.signed)} to send"
         )
         waiting = [self.rows[position] for position in self.signed]
-        for (payer, code), (count, amount) in totals(waiting).items():
-            rows = "1 row" if count == 1 else f"{count} rows"
-            say(f"  {payer} pays {amount_text(amount, self.context.unit(code))} in {rows}")
+        for one in totals(waiting):
+            rows = "1 row" if one.rows == 1 else f"{one.rows} rows"
+            say(f"  {one.who} {one.does} {self._amount(one)} in {rows}")
         for position, tx_id in list(self.final.items())[:SHOWN_ROWS_MAX]:
             say(f"  skipped: id {self.rows[position].row_id} is final as {tx_id.hex()[:16]}")
         if len(self.final) > SHOWN_ROWS_MAX:
             say(f"  skipped: {len(self.final) - SHOWN_ROWS_MAX} more that are final")
+        for name, count in sorted(Counter(one for names in self.missing.values() for one in names).items()):
+            say(f"  has no key here: {name}, in {count} {'row' if count == 1 else 'rows'}")
         if self.preview or not self.signed:
             self._result(ExitCode.DONE)
+
+    def _amount(self, total: Total) -> str:
+        if total.unit in self.context.units:
+            return amount_text(total.amount_minor, self.context.units[total.unit])
+        return f"{amount_text(total.amount_minor, self.classes[total.unit])} of {total.unit}"
 
     def _confirm(self) -> None:
         if self.yes:
@@ -244,17 +253,6 @@ class Import:
         problem = outcome.error()
         why = f"{outcome.refusal_name} {problem.why}".strip() if problem else ""
         return document | {"tx_id": outcome.tx_id.hex(), "outcome": str(outcome.kind), "why": why}
-
-
-def check_profile(profile: str) -> str:
-    """A profile's name, as given. Raises UsageProblem."""
-    if not 1 <= len(profile) <= PROFILE_CHARACTERS_MAX or not profile.isprintable():
-        raise UsageProblem(
-            f"'{profile[:PROFILE_CHARACTERS_MAX]}' cannot be a profile.",
-            f"A profile has 1 to {PROFILE_CHARACTERS_MAX} printable characters.",
-            "Name it like the program that numbers the rows: erp-invoices.",
-        )
-    return profile
 
 
 def _draft_of(row: Row) -> Draft:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from client.context import Context
 from client.describe import body_document, document_lines
 from client.draftfiles import read_draft, write_draft
 from client.drafts import Draft, draft_of, with_signatures
-from client.errors import ClientError, UsageProblem
+from client.errors import ClientError, Expired, OutcomeUnknown, Refused, UsageProblem, worst
 from client.output import Unit, duration_ms
 from client.signers import missing_error
 from client.stamps import new_stamp
@@ -29,6 +30,7 @@ from client.stamps import new_stamp
 if TYPE_CHECKING:
     from rich.console import Console
 
+HAVE_OUTCOME = (Refused, Expired, OutcomeUnknown)
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -120,25 +122,38 @@ def sign(context: Context, path: Path, names: tuple[str, ...], target: Path | No
 )
 @shared_options
 def submit(context: Context, paths: tuple[Path, ...], wait_text: str) -> None:
-    """Send complete transaction files and wait for their outcomes."""
+    """Send complete transaction files, one after the other, and wait for their outcomes.
+
+    One that is not final does not stop the others; the exit code is that of the worst.
+    """
     writing = Writing(context, wait_ms=duration_ms(wait_text))
     drafts = [read_draft(path, context.network.genesis_hash) for path in paths]
+    if len(drafts) == 1:
+        _submit(writing, drafts[0])
+        return
     problems: list[ClientError] = []
-    for draft in drafts:
-        try:
-            signed, missing = writing.sign(draft)
-            if missing:
-                raise missing_error(draft.tx_id.hex()[:16], missing)
-            writing.send_signed(signed)
-        except ClientError as problem:
-            problems.append(problem)
+    with context.output.together("outcomes", "outcomes"):
+        for path, draft in zip(paths, drafts, strict=True):
+            try:
+                _submit(writing, draft)
+            except ClientError as problem:
+                problems.append(problem)
+                sys.stderr.write(f"{path}: {problem.what} {problem.why}\n")
+                if not isinstance(problem, HAVE_OUTCOME):
+                    document = {"tx_id": draft.tx_id.hex(), "outcome": "not sent", "why": problem.what}
+                    context.output.result("outcome", document, lambda _: None)
     if problems:
         raise problems[0] if len(problems) == 1 else _worst_of(problems, len(drafts))
 
 
-def _worst_of(problems: list[ClientError], count: int) -> ClientError:
-    from client.errors import worst
+def _submit(writing: Writing, draft: Draft) -> None:
+    signed, missing = writing.sign(draft)
+    if missing:
+        raise missing_error(draft.tx_id.hex()[:16], missing)
+    writing.send_signed(signed)
 
+
+def _worst_of(problems: list[ClientError], count: int) -> ClientError:
     code = worst([problem.exit_code for problem in problems])
     gravest = next(problem for problem in problems if problem.exit_code is code)
     return type(gravest)(

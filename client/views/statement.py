@@ -185,6 +185,8 @@ def _print_section(target: Console, section: Section, unit: Unit) -> None:
 def _closing_text(book: int, balance_minor: int, unit: Unit) -> str:
     if book == DUES:
         return dues_text(balance_minor, unit)
+    if book == ENTITLEMENTS and balance_minor < 0:
+        return f"owes the holders {amount_text(-balance_minor, unit)}"
     return balance_text(balance_minor, unit)
 
 

@@ -100,7 +100,7 @@ def test_a_refusal_tells_code_field_figures_and_whether_it_may_still_happen() ->
     assert not later.definite
     problem = later.error()
     assert problem is not None
-    assert "may still be accepted until 2023-11-14 22:13:20 UTC" in problem.next_step
+    assert "handed in again by anybody until 2023-11-14 22:13:20 UTC, these bytes" in problem.next_step
 
 
 def test_each_outcome_has_its_exit_code() -> None:

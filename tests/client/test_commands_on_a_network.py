@@ -190,6 +190,8 @@ def test_a_statement_adds_up_as_text_csv_and_json(desk: Desk, tmp_path: Path) ->
     assert "closing balance: owes the network 50.00 EUC" in text
     assert "closing balance: the pool owes it 120.00 EUC" in text
     assert text.splitlines()[-1].startswith("Read at height ")
+    issuer = desk.do("account", "statement", "emilia/cadiai")
+    assert "closing balance: owes the holders 380.00 EUC" in issuer  # its shares that are out
     rows = list(csv.DictReader(io.StringIO(desk.do("account", "statement", "emilia/camst", "--csv"))))
     assert ("line", "dues", "120.00", "120.00", "emilia/cadiai") in [
         (row["row"], row["book"], row["amount"], row["balance"], row["counterparty"]) for row in rows

@@ -191,6 +191,14 @@ def test_openings_are_signed_by_both_or_passed_on_as_files(
         "1,balance,emilia/cadiai,lazio/coop,EUC,100,,,,\n"
         "2,holding,,,,2:30,emilia/cadiai,emilia/cadiai:m-1,hours@emilia,2020-01-01\n"
     )
+    preview = ayni("opening", "import", str(path), "--preview")
+    assert preview.code == 0
+    assert preview.out.splitlines() == [
+        f"{path}: 2 rows, 0 final already, 2 to send",
+        "  emilia/cadiai has issued 2:30 HRS of hours@emilia in 1 row",
+        "  emilia/cadiai owes 100.00 EUC in 1 row",
+        "  has no key here: lazio/coop (1 more of its 1-of-1 keys), in 1 row",
+    ]
     assert ayni("opening", "import", str(path), "--yes").code == 7
     written = ayni("opening", "import", str(path), "--drafts", str(drafts))
     assert written.code == 0, written.err

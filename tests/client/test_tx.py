@@ -428,3 +428,23 @@ def test_what_cannot_be_reversed_is_said(ayni: Ayni, node: FakeNode, tmp_path: P
     result = ayni("tx", "reverse", tx_id_of(node.seen[0]).hex())
     assert result.code == 2
     assert "A transaction of type 'contribute_to_pool' cannot be reversed." in three_lines(result.err)[0]
+
+
+def test_of_several_files_each_is_told_of_and_the_exit_code_is_the_worst(
+    ayni: Ayni, node: FakeNode, tmp_path: Path
+) -> None:
+    paths = [str(tmp_path / f"{number}.json") for number in (1, 2, 3)]
+    for path, amount in zip(paths, ("1", "2", "3"), strict=True):
+        payer = "lazio/coop" if amount == "3" else "emilia/cadiai"
+        payment = ("tx", "build", payer, "emilia/cadiai:m-1", amount, "EUC", "-o", path)
+        assert ayni(*payment).code == 0
+    node.judge = lambda body: refuse() if body.transfer.legs[0].amount_minor == 200 else None
+    result = ayni("tx", "submit", *paths, "--json")
+    assert result.code == 7
+    document = json.loads(result.out)
+    assert [one["outcome"] for one in document["outcomes"]] == ["final", "refused", "not sent"]
+    told = [line for line in result.err.splitlines() if line.startswith(str(tmp_path))]
+    assert [line.partition(": ")[0] for line in told] == paths[1:]
+    assert "is refused: LIMIT_EXCEEDED" in told[0]
+    assert "lacks signatures: lazio/coop" in told[1]
+    assert three_lines(result.err)[0].startswith("ayni: 2 of 3 transactions are not final; the gravest: ")
