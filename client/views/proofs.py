@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from google.protobuf import json_format
-
-from ayni.v1 import state_pb2
-from client.output import Unit, amount_text, balance_text, time_json, time_text
-from client.views.common import Document, dues_text, key_set_text
+from ayni.v1 import ledger_service_pb2, state_pb2
+from client.output import Unit, amount_text, balance_text, decimal_text, time_json, time_text
+from client.views.accounts import holding_json, organisation_unit_json
+from client.views.common import Document, amounts_json, dues_text, key_set_json, key_set_text
 from ledger import records
 
 if TYPE_CHECKING:
@@ -41,13 +40,12 @@ def record_key(account: str, *, balance: str = "", holding: str = "", dues: str 
 
 
 def proof_json(record: VerifiedRecord, units: Mapping[str, Unit]) -> Document:
-    """What a verified proof says. `record` holds the contract's fields; amounts there are smallest parts."""
-    message = _message(record)
+    """What a verified proof says, in words and as a record; None where there is no such record."""
     return {
         "key": record.key.decode("ascii", "backslashreplace"),
         "absent": record.value is None,
         "says": record_text(record, units)[1],
-        "record": json_format.MessageToDict(message, preserving_proto_field_name=True) if message else None,
+        "record": _record_json(record, units) if record.value is not None else None,
         "read_at": {
             "height": record.height,
             "state_root": record.state_root.hex(),
@@ -71,6 +69,30 @@ def record_text(record: VerifiedRecord, units: Mapping[str, Unit]) -> tuple[str,
         _says(record, _unit(rest[-1], units) if rest else None),
         f"after block {record.height:,}, {time_text(record.time_ms)}, state root {record.state_root.hex()}",
     )
+
+
+def _record_json(record: VerifiedRecord, units: Mapping[str, Unit]) -> Document:
+    _, *rest = record.key.decode("ascii", "backslashreplace").split("|")
+    unit = _unit(rest[-1], units)
+    match _message(record):
+        case state_pb2.AccountRecord() as account:
+            return {
+                "keys": key_set_json(account.keys) if account.HasField("keys") else None,
+                "commitment": account.commitment.hex(),
+                "opened_height": account.opened_height,
+                "closed": account.closed,
+                "held_classes": list(account.held_classes),
+            }
+        case state_pb2.BalanceRecord() as one:
+            upper = decimal_text(one.upper_limit, unit) if one.has_upper_limit else None
+            amounts = amounts_json(unit, balance=one.balance, credit_limit=one.credit_limit)
+            return {"unit": unit.code, **amounts, "upper_limit": upper}
+        case state_pb2.HoldingRecord() as held:
+            return holding_json(ledger_service_pb2.ClassHolding(class_id=rest[-1], record=held), unit)
+        case state_pb2.OrganisationUnitRecord() as organisation:
+            return {"unit": unit.code, **organisation_unit_json(organisation, unit)}
+        case _:
+            return {"bytes": (record.value or b"").hex()}
 
 
 def _unit(code: str, units: Mapping[str, Unit]) -> Unit:

@@ -168,3 +168,15 @@ def test_amounts_of_a_unit_that_only_a_node_could_tell_are_said_in_smallest_part
     key = record_key("emilia/cadiai:m-1", holding=HOURS)
     record = VerifiedRecord(key, held.SerializeToString(deterministic=True), 9, TIME_MS, ROOT)
     assert proofs.record_text(record, UNITS)[1] == f"holds 1,090 smallest parts of {HOURS} in 2 lots"
+    document = proofs.proof_json(record, UNITS)["record"]
+    assert (document["unit"], document["amount"]) == (f"smallest parts of {HOURS}", "1090")
+
+
+def test_the_amounts_of_a_proven_record_are_decimal_strings() -> None:
+    balance = state_pb2.BalanceRecord(balance=-5, credit_limit=100)
+    record = VerifiedRecord(
+        record_key("emilia/cadiai", balance="EUC"), balance.SerializeToString(), 9, TIME_MS, ROOT
+    )
+    assert proofs.proof_json(record, UNITS)["record"] == {
+        "unit": "EUC", "balance": "-0.05", "credit_limit": "1.00", "upper_limit": None,
+    }  # fmt: skip
