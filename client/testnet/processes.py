@@ -53,6 +53,11 @@ class NodeProcess:
         """The process id; 0 when it is not running."""
         return self._process.pid if self._process is not None and self.running else 0
 
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, negative for a signal; None while it runs, or before it was first started."""
+        return None if self._process is None else self._process.poll()
+
     def start(self, *, outlive: bool = False) -> None:
         """Starts the process and returns at once. `outlive`: it may go on when this program ends."""
         if self.running:
