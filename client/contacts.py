@@ -8,11 +8,11 @@ Decides how a key is named: by its name in the keystore, or by a file that its o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from client.documents import read_object
 from client.errors import NotFound, UsageProblem
 from client.output import JSON_VERSION
 from ledger import limits
@@ -28,10 +28,7 @@ FILE_BYTES_MAX = 64 << 10
 def read_contact(path: Path) -> tuple[bytes, ...]:
     """The public keys in a contact file. Raises UsageProblem: it is none, or a key is unsafe."""
     try:
-        content = path.read_bytes()
-        if len(content) > FILE_BYTES_MAX:
-            raise ValueError(f"it has {len(content):,} bytes")
-        document = json.loads(content)
+        document = read_object(path, FILE_BYTES_MAX)
         if document["kind"] != "keys" or document["ayni"] != FILE_VERSION:
             raise ValueError(f"it is no contact file of version {FILE_VERSION}")
         keys = tuple(bytes.fromhex(key["public_key"]) for key in document["keys"])

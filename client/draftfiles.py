@@ -15,6 +15,7 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 
 from ayni.v1 import transaction_pb2
+from client.documents import parse_object, read_bounded
 from client.drafts import Draft, signers_of
 from client.errors import UsageProblem
 from client.networks import write_atomically
@@ -73,11 +74,7 @@ def read_draft(path: Path, genesis_hash: bytes) -> Draft:
     What is signed is `transaction`; `content` is only there to be read, and must say the same.
     """
     try:
-        content = path.read_bytes()
-        if len(content) > FILE_BYTES_MAX:
-            raise ValueError(
-                f"it has {len(content):,} bytes, and a transaction's file at most {FILE_BYTES_MAX:,}"
-            )
+        content = read_bounded(path, FILE_BYTES_MAX)
         if content.lstrip()[:1] == b"{":
             return _from_json(content, genesis_hash)
         return _draft(content, ())
@@ -92,7 +89,7 @@ def read_draft(path: Path, genesis_hash: bytes) -> Draft:
 
 
 def _from_json(content: bytes, genesis_hash: bytes) -> Draft:
-    document = json.loads(content)
+    document = parse_object(content)
     if document["kind"] != "draft" or document["ayni"] != FILE_VERSION:
         raise ValueError(f"it is no draft of version {FILE_VERSION}")
     if document["genesis_hash"] != genesis_hash.hex():

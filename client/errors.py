@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from proofs.words import printable
+
+WHAT_CHARACTERS_MAX = 400
+WHY_CHARACTERS_MAX = 1_000
+
 
 class ExitCode(IntEnum):
     """What the shell is told."""
@@ -32,14 +37,15 @@ class ClientError(Exception):
     """A failure that a person can act on: what happened, why, and what to do next.
 
     Each of the three is one sentence without line breaks; they become three lines at the command line.
+    What they quote may be hostile: it is shown printable, and not without end.
     """
 
     exit_code: ExitCode = ExitCode.BUG
 
     def __init__(self, what: str, why: str, next_step: str) -> None:
-        self.what = _one_line(what)
-        self.why = _one_line(why)
-        self.next_step = _one_line(next_step)
+        self.what = _one_line(what, WHAT_CHARACTERS_MAX)
+        self.why = _one_line(why, WHY_CHARACTERS_MAX)
+        self.next_step = _one_line(next_step, WHAT_CHARACTERS_MAX)
         super().__init__(f"{self.what} {self.why} {self.next_step}")
 
     def lines(self) -> tuple[str, str, str]:
@@ -116,5 +122,5 @@ def worst(codes: list[ExitCode]) -> ExitCode:
     return min(codes, key=order.index, default=ExitCode.DONE)
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _one_line(text: str, characters_max: int) -> str:
+    return printable(" ".join(text.split()), characters_max)

@@ -24,6 +24,7 @@ from client.errors import ClientError, UsageProblem
 from client.output import Unit, parse_amount, parse_day
 from client.stamps import Stamp, import_nonce
 from ledger import limits
+from proofs.words import printable
 
 FILE_BYTES_MAX = 64 << 20
 ROWS_MAX = 100_000
@@ -236,7 +237,12 @@ def _reader(path: Path, columns: tuple[set[str], set[str]]) -> csv.DictReader[st
     header = text.partition("\n")[0]
     delimiter = ";" if header.count(";") > header.count(",") else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    names = [name.strip() for name in reader.fieldnames or ()]
+    try:
+        names = [name.strip() for name in reader.fieldnames or ()]
+    except csv.Error as error:
+        raise UsageProblem(
+            f"The header of {path} is no CSV.", f"{error}.", "Save it as CSV, UTF-8."
+        ) from error
     reader.fieldnames = names
     required, optional = columns
     missing, unknown = sorted(required - set(names)), sorted(set(names) - required - optional)
@@ -266,17 +272,26 @@ def _row(
     row_id = cells.text("id", required=True)
     if len(row_id) > ID_CHARACTERS_MAX:
         cells.errors.append(f"id: it has {len(row_id)} characters, at most {ID_CHARACTERS_MAX}")
+    if not row_id.isprintable():
+        cells.errors.append("id: it has characters that cannot be printed")
     if row_id and first_line.setdefault(row_id, number) != number:
         cells.errors.append(f"id: '{row_id}' is there already in line {first_line[row_id]}")
     try:
         draft = build(cells, Stamp(import_nonce(profile, row_id), expires_at_ms))
     except _RowFaulty:
-        return Row(number, row_id, None, tuple(cells.errors))
+        return _faulty(number, row_id, cells.errors)
     except ClientError as problem:
-        return Row(number, row_id, None, (*cells.errors, f"{problem.what} {problem.why}"))
+        return _faulty(number, row_id, [*cells.errors, f"{problem.what} {problem.why}"])
     if cells.errors:
-        return Row(number, row_id, None, tuple(cells.errors))
+        return _faulty(number, row_id, cells.errors)
     return Row(number, row_id, draft)
+
+
+def _faulty(number: int, row_id: str, errors: Sequence[str]) -> Row:
+    """A row without a draft; what it quotes of the file is shown printable."""
+    return Row(
+        number, printable(row_id, ID_CHARACTERS_MAX), None, tuple(printable(error) for error in errors)
+    )
 
 
 class Total(NamedTuple):

@@ -24,12 +24,14 @@ import nacl.pwhash.argon2id
 import nacl.secret
 import nacl.utils
 
+from client.documents import read_object
 from client.errors import KeyProblem, NotFound, UsageProblem
 from client.networks import write_atomically
 from proofs.signing import SEED_BYTES, SigningKey
 
 FILE_VERSION = 1
 KEYS_MAX = 10_000
+FILE_BYTES_MAX = 16 << 20
 KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,79}")
 _KDF = nacl.pwhash.argon2id
 
@@ -136,9 +138,13 @@ class Keystore:
     def _read(self) -> dict[str, Any] | None:
         if self._document is None and self.path.exists():
             try:
-                document = json.loads(self.path.read_bytes())
+                document = read_object(self.path, FILE_BYTES_MAX)
                 if document["kind"] != "keystore" or document["ayni"] != FILE_VERSION:
                     raise ValueError(f"it is no keystore of version {FILE_VERSION}")
+                if not isinstance(document["public_keys"], dict):
+                    raise ValueError("its public keys are no object")
+                for key in document["public_keys"].values():
+                    bytes.fromhex(key)
                 self._document = document
             except OSError as error:
                 raise KeyProblem(
@@ -168,10 +174,10 @@ class Keystore:
             kdf = document["kdf"]
             salt, box = base64.b64decode(kdf["salt"]), base64.b64decode(document["box"])
             cost = KdfCost(int(kdf["operations"]), int(kdf["memory_bytes"]))
-            if cost.memory_bytes > 4 * KdfCost().memory_bytes or cost.operations > 4 * KdfCost().operations:
+            if cost.memory_bytes > KdfCost().memory_bytes or cost.operations > KdfCost().operations:
                 raise ValueError("its argon2id cost is beyond what this program makes")
             key = _derive(self._password(False), salt, cost)
-            seeds = json.loads(nacl.secret.SecretBox(key).decrypt(box))
+            seeds = json.loads(nacl.secret.SecretBox(key).decrypt(box))  # whoever knows the password wrote it
         except nacl.exceptions.CryptoError as error:
             raise KeyProblem(
                 f"The keystore {self.path} does not open.",

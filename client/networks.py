@@ -17,11 +17,14 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from ayni.v1 import genesis_pb2
+from client.documents import read_bounded, read_object
 from client.errors import NotFound, UsageProblem
 from proofs.domains import genesis_hash
 from proofs.membership import membership_of
 
 FILE_VERSION = 1
+FILE_BYTES_MAX = 4 << 20
+GENESIS_BYTES_MAX = 1 << 20
 NETWORK_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}")
 
@@ -91,7 +94,7 @@ def read_genesis_file(path: Path) -> tuple[bytes, bytes]:
     Founders' signatures are verified.
     """
     try:
-        raw = path.read_bytes()
+        raw = read_bounded(path, GENESIS_BYTES_MAX)
         signed = genesis_pb2.SignedGenesis.FromString(raw)
         membership_of(signed)
     except OSError as error:
@@ -113,12 +116,12 @@ def load_networks(home: Path) -> Networks:
     if not path.exists():
         return Networks({})
     try:
-        document = json.loads(path.read_text())
+        document = read_object(path, FILE_BYTES_MAX)
         if document["version"] != FILE_VERSION:
             raise ValueError(f"its version is {document['version']}, and this program reads {FILE_VERSION}")
         entries = {name: _network(home, name, entry) for name, entry in document["networks"].items()}
         return Networks(entries, document.get("current", ""))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, DecodeError) as error:
         raise UsageProblem(
             f"The networks file {path} cannot be read.",
             f"{error}.",
@@ -172,7 +175,7 @@ def sync_directory(path: Path) -> None:
 
 
 def _network(home: Path, name: str, entry: dict[str, Any]) -> Network:
-    signed_genesis = (home / entry["genesis"]).read_bytes()
+    signed_genesis = read_bounded(home / entry["genesis"], GENESIS_BYTES_MAX)
     pinned = bytes.fromhex(entry["genesis_hash"])
     actual = genesis_hash(genesis_pb2.SignedGenesis.FromString(signed_genesis).body)
     if actual != pinned:

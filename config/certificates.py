@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -75,16 +76,23 @@ def pinned_name(pem: bytes) -> str:
     For gRPC's channel option `grpc.ssl_target_name_override`. Raises ConfigError when it has none.
     """
     try:
-        certificate = x509.load_pem_x509_certificate(pem)
+        certificate = read_certificate(pem)
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         return names.get_values_for_type(x509.DNSName)[0]
-    except (ValueError, x509.ExtensionNotFound, IndexError):
-        raise ConfigError("the certificate is not PEM, or names no DNS name; make a new one") from None
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, IndexError):
+        raise ConfigError("the certificate names no DNS name; make a new one") from None
 
 
 def fingerprint(pem: bytes) -> bytes:
     """SHA-256 of the certificate's DER bytes: what a hello signs. Raises ConfigError when not PEM."""
+    return read_certificate(pem).fingerprint(hashes.SHA256())
+
+
+def read_certificate(pem: bytes) -> x509.Certificate:
+    """The certificate in PEM bytes. Raises ConfigError when they are none that can be used."""
     try:
-        return x509.load_pem_x509_certificate(pem).fingerprint(hashes.SHA256())
-    except ValueError:
+        certificate = x509.load_pem_x509_certificate(pem)
+        certificate.public_key()
+    except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm):
         raise ConfigError("not a PEM certificate; get the file again") from None
+    return certificate

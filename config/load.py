@@ -15,13 +15,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from config.model import CHOICES, INTEGER_BOUNDS, NO_PATH, PEERS_MAX, SECTIONS, NodeConfig, PeerSection
+from proofs.words import printable
 
 ENVIRONMENT_PREFIX = "AYNI_"
 CONFIG_BYTES_MAX = 1024 * 1024
+MESSAGE_CHARACTERS_MAX = 1_500
 
 
 class ConfigError(Exception):
     """The configuration cannot be used. The text names the file, the key, the fault and the remedy."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message, MESSAGE_CHARACTERS_MAX))
 
 
 class Given(NamedTuple):
@@ -69,7 +74,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: {len(raw)} bytes is too large for a configuration; is it the right file?")
     try:
         return tomllib.loads(raw.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise ConfigError(f"{file}: not valid TOML: it nests too deeply; is it the right file?") from None
+    except ValueError as error:  # what is no TOML, no UTF-8, or a number of thousands of digits
         raise ConfigError(f"{file}: not valid TOML: {error}; correct that line") from None
 
 

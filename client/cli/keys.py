@@ -13,6 +13,7 @@ import click
 
 from client.cli.options import shared_options
 from client.context import Context
+from client.documents import parse_object, read_bounded
 from client.errors import NotFound, UsageProblem
 from client.networks import write_atomically
 from client.output import print_table
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 EXPORT_VERSION = 1
+FILE_BYTES_MAX = 64 << 10
 
 
 @click.group("keys")
@@ -109,13 +111,13 @@ def passwd(context: Context) -> None:
 def _read_key(path: Path) -> tuple[bytes, str]:
     """Seed and name in a key file. Raises UsageProblem."""
     try:
-        text = path.read_text().strip()
-        if text.startswith("{"):
-            document = json.loads(text)
+        content = read_bounded(path, FILE_BYTES_MAX).strip()
+        if content.startswith(b"{"):
+            document = parse_object(content)
             if document["kind"] != "key":
                 raise ValueError("its kind is not 'key'")
             return bytes.fromhex(document["seed"]), str(document["name"])
-        return bytes.fromhex(text), ""
+        return bytes.fromhex(content.decode()), ""
     except OSError as error:
         raise UsageProblem(f"{path} cannot be read.", f"{error.strerror}.", "Check the path.") from error
     except (ValueError, KeyError, TypeError) as error:

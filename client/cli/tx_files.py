@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,8 @@ from client.cli.options import shared_options
 from client.cli.writing import Writing
 from client.context import Context
 from client.describe import body_document, document_lines
-from client.draftfiles import read_draft, write_draft
+from client.documents import read_object
+from client.draftfiles import FILE_BYTES_MAX, read_draft, write_draft
 from client.drafts import Draft, draft_of, with_signatures
 from client.errors import ClientError, Expired, OutcomeUnknown, Refused, UsageProblem, worst
 from client.output import Unit, duration_ms
@@ -165,13 +165,13 @@ def _worst_of(problems: list[ClientError], count: int) -> ClientError:
 
 def _draft_from_json(source: Path, stamp: transactions.Stamp) -> Draft:
     try:
-        document = json.loads(source.read_bytes())
+        document = read_object(source, FILE_BYTES_MAX)
         body = transaction_pb2.Body()
         json_format.ParseDict(document, body)
         kind = body.WhichOneof("payload")
         if kind is None:
             raise ValueError("it names no payload, like transfer")
-    except (OSError, ValueError, json_format.ParseError) as error:
+    except (OSError, ValueError, RecursionError, json_format.ParseError) as error:
         raise UsageProblem(
             f"{source} is not a transaction's content.",
             f"{error}.",
