@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple, TypeVar
 
+from google.protobuf.message import DecodeError
+
 from ayni.v1 import keys_pb2, state_pb2
 from ledger.codec import SCHEMAS, Schema, encode
 
@@ -306,10 +308,18 @@ SCHEMAS.update(
 R = TypeVar("R", bound=tuple[Any, ...])
 
 
+class RecordDamaged(ValueError):
+    """Bytes kept as a record are none: whoever keeps them lost or changed them."""
+
+
 def decode(record_type: type[R], data: bytes) -> R:
-    """The record whose canonical bytes are `data`."""
+    """The record whose canonical bytes are `data`. Raises RecordDamaged."""
     schema = SCHEMAS[record_type]
-    return record_type(*schema.values(schema.message.FromString(data)))
+    try:
+        return record_type(*schema.values(schema.message.FromString(data)))
+    except DecodeError:
+        name = record_type.__name__
+        raise RecordDamaged(f"a {name} of {len(data)} bytes is not what was written") from None
 
 
 NETWORK_KEY: Final = b"n|"

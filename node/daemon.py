@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha import reflection
 
 from ayni.v1 import admin_service_pb2, ledger_service_pb2
 from config import NodeConfig, split_address
+from ledger.records import RecordDamaged
 from ledger.refusals import Refusal
 from node.closer import Closer
 from node.loop import Halt, Loop
@@ -243,7 +244,7 @@ def run(config: NodeConfig) -> int:
         prepared.parts.database.close()
         print(f"ayni node: cannot start:\n{error}", file=sys.stderr)
         return 2
-    except (Halt, StoreError) as error:
+    except (Halt, StoreError, RecordDamaged) as error:
         print(f"ayni node: stopped, because going on could do damage:\n{error}", file=sys.stderr)
         return 1
     return 0

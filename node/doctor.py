@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
+from google.protobuf.message import DecodeError
+
 from ayni.v1 import block_pb2, transaction_pb2
 from config import NodeConfig
 from ledger.genesis import Founding
@@ -36,6 +38,7 @@ from node.tables import StoredBlock, Tables
 from proofs import domains, statetree
 from proofs.certificates import CertificateInvalid, verify_certificate
 from proofs.merkle import Frontier, leaf_hash
+from proofs.words import printable
 
 ALL_TABLES = (
     META,
@@ -161,8 +164,12 @@ def _block_findings(
 
 def _index_findings(tables: Tables, entries: list[LoggedTransaction], height: int) -> Iterator[str]:
     for entry in entries:
-        body_bytes = transaction_pb2.SignedTransaction.FromString(entry.raw).body
-        body = transaction_pb2.Body.FromString(body_bytes)
+        try:
+            body_bytes = transaction_pb2.SignedTransaction.FromString(entry.raw).body
+            body = transaction_pb2.Body.FromString(body_bytes)
+        except DecodeError:
+            yield f"transaction {entry.log_index}: is not what was written ({len(entry.raw)} bytes)"
+            continue
         tx_id = domains.tx_id(body_bytes)
         if entry.height != height:
             yield f"transaction {entry.log_index}: is stored as of block {entry.height}, it is of {height}"
@@ -180,7 +187,8 @@ def _state_findings(tables: Tables, founding: Founding, state_root: bytes | None
         entries = []
         for key_hash, key, value in tables.bucket_records(index):
             if statetree.key_hash(key) != key_hash:
-                yield f"state: the record {key.decode(errors='replace')} is stored under another key"
+                name = printable(key.decode(errors="replace"))
+                yield f"state: the record {name} is stored under another key"
             entries.append((key_hash, statetree.value_hash(value)))
         found = statetree.bucket_hash(entries)
         if stored[32 * index : 32 * index + 32] != found:

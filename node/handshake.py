@@ -11,12 +11,16 @@ from ayni.v1 import peer_service_pb2 as pb
 from proofs.domains import hello_message
 from proofs.membership import Membership
 from proofs.signing import SignatureInvalid, SigningKey, verify
+from proofs.words import printable
 
 NONCE_BYTES = 32
 
 
 class PeerFault(Exception):
     """The other side broke the protocol. The text says how; the connection is closed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(printable(reason))
 
 
 class Handshake:

@@ -23,6 +23,7 @@ from node.log import Log
 from node.tls import PEER_OPTIONS, peer_channel, peer_server_credentials
 from proofs.membership import Membership
 from proofs.signing import SigningKey
+from proofs.words import printable
 
 METHOD: Final = "/ayni.v1.PeerService/Connect"
 HANDSHAKE_SECONDS: Final = 5.0
@@ -190,7 +191,7 @@ class PeerNetwork:
 
     def fault(self, member: int, reason: str) -> None:
         """Closes the stream of a member that broke the protocol, and keeps it away for a while."""
-        name = self._membership.members[member].name
+        name, reason = self._membership.members[member].name, printable(reason)
         self._log.warning("peer_fault", peer=name, reason=reason)
         self._faulty_until[member] = asyncio.get_running_loop().time() + FAULT_PAUSE_SECONDS
         if link := self.links.get(member):

@@ -15,7 +15,7 @@ import msgspec
 
 from ledger.chain import FinalBlock
 from ledger.rule import Posting
-from node.store import POSTING, Batch, Database, next_prefix
+from node.store import POSTING, Batch, Database, StoreDamaged, next_prefix
 
 _HEIGHT_BYTES: Final = 8
 _encode = msgspec.msgpack.Encoder().encode
@@ -79,8 +79,17 @@ def lines(
 
 
 def _pairs(row: bytes) -> list[tuple[int, Posting]]:
-    flat: list[Any] = _decode(row)
-    return list(zip(flat[::2], flat[1::2], strict=True))
+    try:
+        flat: list[Any] = _decode(row)
+        pairs = list(zip(flat[::2], flat[1::2], strict=True))
+    except (msgspec.DecodeError, ValueError):  # UnicodeDecodeError is one of the latter
+        pairs = []
+    if not pairs or not all(type(index) is int and type(posting) is Posting for index, posting in pairs):
+        raise StoreDamaged(
+            f"the database is damaged: postings ({len(row)} bytes) are not what was written; "
+            "run `ayni node doctor`"
+        )
+    return pairs
 
 
 def _account_prefix(account: str) -> bytes:

@@ -17,7 +17,7 @@ from ayni.v1 import ledger_service_pb2 as pb
 from ledger import books, limits, records
 from ledger.chain import Chain
 from ledger.genesis import Founding
-from node.tables import StoredBlock, Tables
+from node.tables import StoredBlock, Tables, read_row
 from proofs import statetree
 
 M = TypeVar("M", bound=Message)
@@ -104,10 +104,13 @@ class Reads:
         own = self._tables.get(records.organisation_unit_key(name, unit)) if is_organisation else None
         if balance is None and own is None:
             return None
-        entry = pb.UnitBalance(unit=unit, record=state_pb2.BalanceRecord.FromString(balance or b""))
+        record = read_row(state_pb2.BalanceRecord, balance or b"", f"the balance of {name}")
+        entry = pb.UnitBalance(unit=unit, record=record)
         entry.available = books.available(self._chain.final_state(), name, unit)
         if own is not None:
-            entry.organisation.ParseFromString(own)
+            entry.organisation.CopyFrom(
+                read_row(state_pb2.OrganisationUnitRecord, own, f"the dues of {name}")
+            )
             entry.dues = sum(due.amount for due in entry.organisation.dues)
         return entry
 
@@ -115,7 +118,8 @@ class Reads:
         value = self._tables.get(records.holding_key(holder, class_id))
         if value is None:
             return None
-        return pb.ClassHolding(class_id=class_id, record=state_pb2.HoldingRecord.FromString(value))
+        record = read_row(state_pb2.HoldingRecord, value, f"what {holder} holds of {class_id}")
+        return pb.ClassHolding(class_id=class_id, record=record)
 
     # --- members and classes ------------------------------------------------------------------------
 
@@ -133,7 +137,9 @@ class Reads:
             for unit in self._units:
                 value = self._tables.get(records.quota_key(name, unit))
                 if value is not None:
-                    entry.quotas.add(unit=unit, record=state_pb2.QuotaRecord.FromString(value))
+                    entry.quotas.add(
+                        unit=unit, record=read_row(state_pb2.QuotaRecord, value, f"the quota of {name}")
+                    )
         return answer
 
     def classes(self, class_id: str) -> pb.ListClassesResponse:
@@ -193,16 +199,18 @@ class Reads:
         count = _page(request.limit, SETTLEMENTS_PAGE, SETTLEMENTS_PAGE_MAX, "limit")
         answer = pb.ListSettlementsResponse(at=self.at())
         for period in range(request.after_period + 1, request.after_period + 1 + count):
-            value = self._tables.get(records.settlement_key(period))
-            if value is None:
+            settlement = self.settlement(period)
+            if settlement is None:
                 break
-            answer.settlements.append(state_pb2.SettlementRecord.FromString(value).settlement)
+            answer.settlements.append(settlement)
         return answer
 
     def settlement(self, period: int) -> result_pb2.Settlement | None:
         """The settlement of one period, when it is closed."""
         value = self._tables.get(records.settlement_key(period))
-        return None if value is None else state_pb2.SettlementRecord.FromString(value).settlement
+        if value is None:
+            return None
+        return read_row(state_pb2.SettlementRecord, value, f"settlement {period}").settlement
 
     def _organisation_units(self, unit: str) -> Iterator[tuple[str, state_pb2.OrganisationUnitRecord]]:
         for federation in self._federations:
@@ -210,7 +218,8 @@ class Reads:
             for organisation in record.organisations:
                 value = self._tables.get(records.organisation_unit_key(organisation, unit))
                 if value is not None:
-                    yield organisation, state_pb2.OrganisationUnitRecord.FromString(value)
+                    what = f"the dues of {organisation}"
+                    yield organisation, read_row(state_pb2.OrganisationUnitRecord, value, what)
 
     def _parameters(self) -> list[genesis_pb2.Parameter]:
         state = self._chain.final_state()
@@ -230,7 +239,8 @@ class Reads:
         value = self._tables.get(records.decision_key(_tx_id(tx_id)))
         if value is None:
             raise NotFound(f"there is no final decision {tx_id.hex()}; see `ayni tx show {tx_id.hex()}`")
-        return pb.GetDecisionResponse(at=self.at(), record=state_pb2.PendingDecisionRecord.FromString(value))
+        record = read_row(state_pb2.PendingDecisionRecord, value, f"decision {tx_id.hex()}")
+        return pb.GetDecisionResponse(at=self.at(), record=record)
 
     def transaction(self, tx_id: bytes) -> pb.GetTransactionResponse:
         """A final transaction. Raises NotFound."""
@@ -282,7 +292,7 @@ class Reads:
 
     def _record(self, message: type[M], key: bytes) -> M:
         """The record at `key`; every field at its default when absent."""
-        return message.FromString(self._tables.get(key) or b"")
+        return read_row(message, self._tables.get(key) or b"", f"the record {key.decode()}")
 
 
 def _page(asked: int, default: int, most: int, field: str) -> int:

@@ -20,7 +20,7 @@ from node import postings
 from node.postings import Book
 from node.reads import BadRequest, NotFound, Reads
 from node.store import Database
-from node.tables import Tables
+from node.tables import Tables, read_row
 from proofs.domains import tx_id
 
 LINES_PAGE_MAX = 1_000
@@ -119,7 +119,8 @@ class Statements:
         logged = self._tables.logged(log_index)
         if logged is None:
             raise NotFound(f"transaction {log_index} of the log is missing; run `ayni node doctor`")
-        body = transaction_pb2.SignedTransaction.FromString(logged.raw).body
+        what = f"transaction {log_index} of the log"
+        body = read_row(transaction_pb2.SignedTransaction, logged.raw, what).body
         return tx_id(body), kind_of(body)
 
 

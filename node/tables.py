@@ -8,9 +8,11 @@ batch. Spec: DESIGN 4.5.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
-from ayni.v1 import block_pb2
+from google.protobuf.message import DecodeError, Message
+
+from ayni.v1 import block_pb2, result_pb2, transaction_pb2
 from ledger.chain import FinalBlock, Tip
 from ledger.state import LoggedTransaction
 from node import postings
@@ -32,8 +34,10 @@ from node.store import (
     StoreDamaged,
     next_prefix,
 )
-from proofs import statetree
+from proofs import domains, statetree
 from proofs.merkle import Frontier
+
+M = TypeVar("M", bound=Message)
 
 LISTED_FAMILIES: Final = (b"a|", b"c|", b"i|")
 """State keys that can be listed by prefix: accounts, classes, issuances."""
@@ -165,9 +169,15 @@ class Tables:
         return bytes(hashes)
 
     def transaction(self, tx_id: bytes) -> LoggedTransaction | None:
-        """A transaction of the final log."""
+        """A transaction of the final log. Raises StoreDamaged when what is there is another."""
         index = self.log_index(tx_id)
-        return None if index is None else self.logged(index)
+        if index is None or (logged := self.logged(index)) is None:
+            return None
+        signed = read_row(transaction_pb2.SignedTransaction, logged.raw, f"transaction {index} of the log")
+        read_row(result_pb2.Result, logged.result, f"the result of transaction {index}")
+        if domains.tx_id(signed.body) != tx_id:
+            raise damaged(f"transaction {index} of the log is not {tx_id.hex()}")
+        return logged
 
     def log_index(self, tx_id: bytes) -> int | None:
         """The position of a transaction in the final log, None when it is not there."""
@@ -264,7 +274,7 @@ class Tables:
     def evidence(self) -> Iterator[block_pb2.Evidence]:
         """Evidence held, by member and view."""
         for _, row in self._db.range(EVIDENCE, next_prefix(EVIDENCE)):
-            yield block_pb2.Evidence.FromString(row)
+            yield read_row(block_pb2.Evidence, row, "evidence")
 
     def journal(self) -> dict[bytes, bytes]:
         """Every journal record."""
@@ -276,8 +286,21 @@ def _nonce_key(author: str, nonce: bytes) -> bytes:
 
 
 def _stored_block(row: bytes) -> StoredBlock:
-    certified = block_pb2.CertifiedBlock.FromString(row)
-    return StoredBlock(block_pb2.Header.FromString(certified.header), certified)
+    certified = read_row(block_pb2.CertifiedBlock, row, "a block")
+    return StoredBlock(read_row(block_pb2.Header, certified.header, "a block's header"), certified)
+
+
+def read_row(message_class: type[M], row: bytes, what: str) -> M:
+    """The message in a row of the database. Raises StoreDamaged, saying `what` should be there."""
+    try:
+        return message_class.FromString(row)
+    except DecodeError:
+        raise damaged(f"{what} ({len(row)} bytes) is not what was written") from None
+
+
+def damaged(fact: str) -> StoreDamaged:
+    """A record is whole, and not what this program wrote."""
+    return StoreDamaged(f"the database is damaged: {fact}; run `ayni node doctor`")
 
 
 def _logged(index: int, row: bytes) -> LoggedTransaction:

@@ -14,15 +14,18 @@ import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
+from ledger.records import RecordDamaged
 from node.reads import BadRequest, NotFound
 from node.store import StoreError
 from node.submit import MempoolFull
+from proofs.words import printable
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Answer = Callable[[Any, Any, Any], Awaitable[Any]]
 
 
 RETRY_STREAM_MS = 1_000
+MESSAGE_CHARACTERS_MAX = 1_000
 
 
 class Unavailable(Exception):
@@ -69,7 +72,8 @@ async def abort(parts: Any, name: str, context: Context, error: Exception) -> No
     if code is grpc.StatusCode.INTERNAL:
         parts.log.error("rpc_failed", method=name, exc_info=error)
         await context.abort(code, "this is a bug of the node; its log says more")
-    await context.abort(code, str(error), _details(code, str(error), retry_after_ms))
+    text = printable(str(error), MESSAGE_CHARACTERS_MAX)
+    await context.abort(code, text, _details(code, text, retry_after_ms))
     raise error  # abort never returns
 
 
@@ -88,7 +92,7 @@ def _status_of(error: Exception) -> tuple[grpc.StatusCode, int]:
             return grpc.StatusCode.RESOURCE_EXHAUSTED, RETRY_STREAM_MS
         case Unavailable():
             return grpc.StatusCode.UNAVAILABLE, error.retry_after_ms
-        case StoreError():
+        case StoreError() | RecordDamaged():
             return grpc.StatusCode.DATA_LOSS, 0
         case _:
             return grpc.StatusCode.INTERNAL, 0
