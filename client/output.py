@@ -16,7 +16,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import IO, TYPE_CHECKING, Any
 
 from ayni.v1 import genesis_pb2
 from client.errors import UsageProblem
@@ -25,14 +26,17 @@ from ledger.amounts import Unit as Unit
 from ledger.amounts import amount_text as amount_text
 from ledger.amounts import decimal_text as decimal_text
 from ledger.amounts import is_decimal
+from proofs.words import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 JSON_VERSION = 1
 AMOUNT_TEXT_CHARACTERS_MAX = 40
+LINE_CHARACTERS_MAX = 20_000
 _EPOCH = date(1970, 1, 1)
 _DECIMAL = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
+_STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _HOURS = re.compile(r"([0-9]+):([0-9]{2})")
 _DURATION = re.compile(r"([0-9]{1,10})([smhd])")
 _DURATION_UNITS = {
@@ -171,8 +175,7 @@ class Output:
         elif self._together is not None:
             self._together.append({"kind": kind, **document})
         else:
-            text = json.dumps({"ayni": JSON_VERSION, "kind": kind, **document}, indent=2, ensure_ascii=False)
-            sys.stdout.write(text + "\n")
+            sys.stdout.write(json_text({"ayni": JSON_VERSION, "kind": kind, **document}))
 
     @contextmanager
     def together(self, kind: str, key: str) -> Iterator[None]:
@@ -189,26 +192,54 @@ class Output:
     def notice(self, text: str) -> None:
         """A line along the way ("sending …"); never mixed into the JSON."""
         stream = sys.stderr if self.as_json else sys.stdout
-        stream.write(text + "\n")
+        stream.write(_lines(text) + "\n")
         stream.flush()
 
 
+def json_text(document: Mapping[str, Any]) -> str:
+    """A document as it is printed; what JSON leaves as it is and could steer a terminal is escaped too."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+
+
 def console() -> Console:
-    """A console on stdout as it is now; plain and unwrapped when stdout is not a terminal."""
+    """A console on stdout as it is now; plain and unwrapped when stdout is not a terminal.
+
+    Texts printed on it may quote a ledger or a file: what could steer a terminal is shown escaped.
+    """
+    if sys.stdout.isatty():
+        return _harmless()(highlight=False, markup=False, emoji=False)
+    return plain_console(sys.stdout)
+
+
+def plain_console(file: IO[str]) -> Console:
+    """A console on a file: plain, unwrapped."""
+    return _harmless()(file=file, width=10_000, highlight=False, markup=False, emoji=False, color_system=None)
+
+
+@cache
+def _harmless() -> type[Console]:
     from rich.console import Console
 
-    if sys.stdout.isatty():
-        return Console(highlight=False, markup=False, emoji=False)
-    return Console(
-        file=sys.stdout, width=10_000, highlight=False, markup=False, emoji=False, color_system=None
-    )
+    class Harmless(Console):
+        """Prints texts printable, line by line."""
+
+        def print(self, *objects: Any, **options: Any) -> None:
+            """See rich.console.Console."""
+            super().print(*[_lines(one) if isinstance(one, str) else one for one in objects], **options)
+
+    return Harmless
+
+
+def _lines(text: str) -> str:
+    return "\n".join(printable(line, LINE_CHARACTERS_MAX) for line in text.split("\n"))
 
 
 def print_table(
     target: Console, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()
 ) -> None:
     """Prints a table: rich on a terminal, aligned plain text in a pipe. `right` names figures' columns."""
-    rows = [tuple(row) for row in rows]
+    rows = [tuple(printable(cell) for cell in row) for row in rows]
     if target.is_terminal:
         from rich.table import Table
 

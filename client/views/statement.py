@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,8 @@ from client.output import (
     balance_text,
     day_text,
     decimal_text,
+    json_text,
+    plain_console,
     print_table,
     time_json,
     time_text,
@@ -61,12 +62,9 @@ def render_statement(statement: Statement, unit_of: UnitOf, form: str) -> str:
         return statement_csv(statement, unit_of)
     if form == "json":
         document = {"ayni": JSON_VERSION, "kind": "statement", **statement_json(statement, unit_of)}
-        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    from rich.console import Console
-
+        return json_text(document)
     buffer = io.StringIO()
-    plain = Console(file=buffer, width=10_000, highlight=False, markup=False, emoji=False, color_system=None)
-    print_statement(plain, statement, unit_of)
+    print_statement(plain_console(buffer), statement, unit_of)
     return buffer.getvalue()
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from client.errors import UsageProblem
 from client.output import (
+    Output,
     Unit,
     amount_text,
     balance_text,
@@ -17,6 +20,7 @@ from client.output import (
     duration_text,
     parse_amount,
     parse_day,
+    print_table,
     three_figures,
     three_figures_json,
     time_json,
@@ -124,3 +128,28 @@ def test_a_duration_is_read_and_shown_in_the_largest_unit_that_says_it(
     assert duration_ms(text) == expected
     assert duration_text(expected) == shown
     assert (duration_text(1_500), duration_text(0)) == ("1,500 ms", "0 ms")
+
+
+def test_what_could_steer_a_terminal_is_printed_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "rent\x1b[2J\x9b1m \u202egnihton"
+    Output(False).result("x", {}, lambda console: console.print(f"a {hostile}\nb"))
+    Output(False).result("x", {}, lambda console: print_table(console, ("reference",), [(hostile,)]))
+    Output(False).notice(hostile)
+    assert capsys.readouterr().out.splitlines() == [
+        "a rent\\x1b[2J\\x9b1m \\u202egnihton",
+        "b",
+        "reference",
+        "rent\\x1b[2J\\x9b1m \\u202egnihton",
+        "rent\\x1b[2J\\x9b1m \\u202egnihton",
+    ]
+
+
+def test_in_json_what_could_steer_a_terminal_is_escaped_and_read_back_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hostile = "rent\x1b[2J\x9b1m \u202egnihton caffè"
+    Output(True).result("x", {"reference": hostile}, lambda console: None)
+    printed = capsys.readouterr().out
+    assert not [each for each in printed if each != "\n" and not each.isprintable()]
+    assert "caffè" in printed
+    assert json.loads(printed)["reference"] == hostile
