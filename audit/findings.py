@@ -60,6 +60,8 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     blocks: int = 0
     """Blocks verified."""
+    finalizations: int = 0
+    """Blocks that are final by a certificate of their own; the others through a later one."""
     transactions: int = 0
     """Transactions re-executed."""
     tip: bytes = b""
@@ -89,6 +91,7 @@ class Report:
             f"verified up to height {self.blocks}, block {self.tip.hex()}" if self.tip else "nothing verified"
         )
         return (
-            f"{upto}. An export cannot show whether the network went on after it: compare height and block "
-            "with a receipt, or with what other federations' nodes say."
+            f"{upto}. An export alone cannot show whether the network went on after it, whether a quorum "
+            "signed another history as well, or whether a finalisation before the last was left out (its "
+            "block is final through a later one): compare it with another node's export, and with receipts."
         )

@@ -181,6 +181,7 @@ class _Audit:
         report = self.report
         self.link = link
         report.blocks = link.height
+        report.finalizations += link.final
         report.tip = link.digest
         report.time_ms = link.time_ms
         report.state_root = header.state_root

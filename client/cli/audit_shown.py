@@ -25,6 +25,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "genesis": report.genesis_hash.hex(),
         "network": report.network,
         "blocks": report.blocks,
+        "finalizations": report.finalizations,
         "transactions": report.transactions,
         "signatures": report.signatures,
         "settlements": report.settlements,
@@ -49,7 +50,11 @@ def print_report(target: Console, directory: Path, report: Report) -> None:
     balances = report.balances_credit + report.balances_dues + report.balances_entitlements
     target.print(f"{directory}: every byte verified", soft_wrap=True)
     target.print(f"  network: {report.network}, genesis {report.genesis_hash.hex()}", soft_wrap=True)
-    target.print(f"  blocks: {report.blocks:,}, the last at {time_text(report.time_ms)}", soft_wrap=True)
+    target.print(
+        f"  blocks: {report.blocks:,}, the last at {time_text(report.time_ms)};"
+        f" {report.finalizations:,} final by their own certificate, the rest through a later block's",
+        soft_wrap=True,
+    )
     target.print(f"  transactions re-executed: {report.transactions:,}")
     target.print(f"  signatures verified: {report.signatures:,}")
     target.print(f"  settlements: {report.settlements:,}; records in the state: {report.records:,}")

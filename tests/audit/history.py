@@ -18,7 +18,7 @@ from ayni.v1.block_pb2 import (
 )
 from ayni.v1.genesis_pb2 import PARAMETER_NAME_PERIOD_MIN_MS, Genesis, Parameter
 from ayni.v1.keys_pb2 import KeySet, Signature
-from ayni.v1.receipt_pb2 import Receipt
+from ayni.v1.receipt_pb2 import Receipt, StateProof
 from ayni.v1.transaction_pb2 import Body, SignedTransaction
 from ledger.chain import Chain, FinalBlock
 from ledger.genesis import read_genesis
@@ -26,6 +26,7 @@ from ledger.refusals import Refusal
 from ledger.rule import ParsedTransaction
 from ledger.state import LoggedTransaction, MemoryReader
 from ledger.transactions import parse_transaction
+from proofs import statetree
 from proofs.domains import transaction_message
 from proofs.merkle import Frontier, inclusion_path
 from proofs.signing import SigningKey
@@ -195,6 +196,25 @@ class History:
             header=last.header,
             finalization=last.finalization,
         )
+
+
+def state_proof(history: History, key: bytes) -> StateProof:
+    """Of a record, or of its absence, after the last block."""
+    chain, last = history.chain, history.blocks[-1]
+    hashed = statetree.key_hash(key)
+    index = statetree.bucket_of(hashed, chain.tree.bits)
+    others = sorted(chain.tree.bucket(index).items())
+    value = history.reader.get(key)
+    return StateProof(
+        genesis=history.signed,
+        key=key,
+        value=value or b"",
+        absent=value is None,
+        bucket=[own + stated for own, stated in others if own != hashed],
+        path=chain.tree.path(index),
+        header=last.header,
+        finalization=last.finalization,
+    )
 
 
 def leg(payee: str, amount: int, unit: str = "EUC", payer: str = "") -> dict[str, Any]:

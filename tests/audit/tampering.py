@@ -1,10 +1,14 @@
-"""Ways to spoil an export: a byte, a frame, or a block that a colluding quorum signed anew."""
+"""Ways to spoil an export: a byte, a frame, or a block that a quorum, or a minority, signed anew."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from functools import cache
+from hashlib import sha256
+from itertools import accumulate
 from pathlib import Path
 
 from audit import Report, verify_export
@@ -17,7 +21,7 @@ from ayni.v1.block_pb2 import (
     Header,
 )
 from proofs.domains import block_digest, body_hash
-from tests.audit.history import History
+from tests.audit.history import History, leg, opened, payments
 from tests.vectors.founding import canonical, certificate
 
 
@@ -33,24 +37,22 @@ def frames(path: Path) -> list[bytes]:
     return found
 
 
-def frame_of(path: Path, position: int) -> int:
-    """The number of the frame in which a byte of the file lies."""
-    end = 0
-    for number, frame in enumerate(frames(path)):
-        end += LENGTH_BYTES + len(frame)
-        if position < end:
-            return number
-    raise IndexError(position)
+def joined(contents: Iterable[bytes]) -> bytes:
+    return b"".join(len(frame).to_bytes(LENGTH_BYTES) + frame for frame in contents)
 
 
-def write_frames(path: Path, contents: list[bytes]) -> None:
-    path.write_bytes(b"".join(len(frame).to_bytes(LENGTH_BYTES) + frame for frame in contents))
+def write_frames(path: Path, contents: Iterable[bytes]) -> None:
+    path.write_bytes(joined(contents))
 
 
 def flip(path: Path, position: int, bit: int) -> None:
     data = bytearray(path.read_bytes())
     data[position] ^= 1 << bit
     path.write_bytes(bytes(data))
+
+
+def changed(data: bytes, position: int, value: int) -> bytes:
+    return data[:position] + bytes([value]) + data[position + 1 :]
 
 
 def spoiled(source: Path, target: Path, spoil: Callable[[Path], None]) -> Path:
@@ -78,6 +80,60 @@ def verify_frames(source: Path, target: Path, genesis_hash: bytes, contents: lis
         rewrite_manifest(directory)
 
     return verify_export(spoiled(source, target, spoil), genesis_hash)
+
+
+class Spoiler:
+    """One copy of an export, spoiled again and again, each time in one file, and verified."""
+
+    def __init__(self, history: History, directory: Path) -> None:
+        self.directory = history.export(directory)
+        self.genesis_hash = history.hash
+        self.files = {name: (self.directory / name).read_bytes() for name in FILES}
+        self.frames = frames(self.directory / HISTORY)
+        self._ends = list(accumulate(LENGTH_BYTES + len(frame) for frame in self.frames))
+
+    def height_at(self, position: int) -> int | None:
+        """The block in whose frame a byte of the history lies; None: in the head."""
+        return bisect_right(self._ends, position) or None
+
+    def starts_at(self, height: int) -> int:
+        """Where a block's message begins in the history; of 0, the head's."""
+        return (self._ends[height - 1] if height else 0) + LENGTH_BYTES
+
+    def verify(self, name: str, data: bytes, *, careful: bool = True) -> Report:
+        """The report on the export with one file changed; `careful`: and the manifest made right."""
+        written = {**self.files, name: data}
+        if careful and name != MANIFEST:
+            manifest = json.loads(written[MANIFEST])
+            described = {"bytes": len(data), "sha256": sha256(data).hexdigest()}
+            manifest["files"][name] = described
+            written[MANIFEST] = manifest_bytes(manifest)
+        for each in FILES:
+            (self.directory / each).write_bytes(written[each])
+        return verify_export(self.directory, self.genesis_hash)
+
+    def verify_frames(self, contents: Iterable[bytes]) -> Report:
+        """The report on the export with other frames."""
+        return self.verify(HISTORY, joined(contents))
+
+
+def tiny() -> History:
+    """One member, two payments and an opening; a skipped view, and a block that is final through the next."""
+    history = History(("solo",), bits=1)
+    accounts = [opened("solo/one", 100), opened("solo/two")]
+    history.block(history.tx("solo", open_accounts={"accounts": accounts}))
+    history.block(history.tx("solo/one", transfer={"legs": [leg("solo/two", 5)]}), skip=1, final=False)
+    history.block(history.tx("solo/two", transfer={"legs": [leg("solo/one", 3)]}))
+    return history
+
+
+@cache
+def small() -> History:
+    """Four members, three payments, a skipped view, a block that is final through the next."""
+    history = payments(1)
+    history.block(history.tx("andes/one", transfer={"legs": [leg("andes/two", 5)]}), final=False)
+    history.block(history.tx("andes/two", transfer={"legs": [leg("andes/one", 7)]}), skip=1)
+    return history
 
 
 def recertified(

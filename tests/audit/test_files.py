@@ -1,8 +1,7 @@
-"""Files of proof: receipts, proofs of a state record, evidence; and every byte of them."""
+"""Files of proof: receipts, proofs of a state record, evidence. Every byte of them: test_every_byte.py."""
 
 from __future__ import annotations
 
-import random
 from functools import cache
 from pathlib import Path
 
@@ -13,15 +12,12 @@ from hypothesis import strategies as st
 from audit import verify_evidence_file, verify_export, verify_receipt_file
 from audit.archive import FILES, NotExported, write_export
 from ayni.v1.block_pb2 import VOTE_KIND_FINALIZE, VOTE_KIND_NULLIFY, CertifiedBlock
-from ayni.v1.receipt_pb2 import Receipt, StateProof
+from ayni.v1.receipt_pb2 import Receipt
 from ledger import records
-from proofs import statetree
 from proofs.evidence import make_evidence
-from tests.audit.history import History, payments
-from tests.audit.tampering import flip, rewrite_manifest, spoiled
+from tests.audit.history import History, payments, state_proof
+from tests.audit.tampering import rewrite_manifest, spoiled
 from tests.vectors.founding import canonical, vote
-
-CHANGES = 120
 
 
 @cache
@@ -36,24 +32,6 @@ def receipt(tmp_path: Path) -> Path:
     return path
 
 
-def state_proof(key: bytes) -> StateProof:
-    chain, last = history().chain, history().blocks[-1]
-    hashed = statetree.key_hash(key)
-    index = statetree.bucket_of(hashed, chain.tree.bits)
-    others = sorted(chain.tree.bucket(index).items())
-    value = history().reader.get(key)
-    return StateProof(
-        genesis=history().signed,
-        key=key,
-        value=value or b"",
-        absent=value is None,
-        bucket=[own + stated for own, stated in others if own != hashed],
-        path=chain.tree.path(index),
-        header=last.header,
-        finalization=last.finalization,
-    )
-
-
 def test_receipt_file_verifies(receipt: Path) -> None:
     report = verify_receipt_file(receipt, history().hash)
 
@@ -62,18 +40,6 @@ def test_receipt_file_verifies(receipt: Path) -> None:
     entry = history().finals[3].entries[0]
     assert (entry.tx.tx_id, 3, 6) == (report.receipt.tx_id, report.receipt.log_index, report.receipt.height)
     assert report.network == "test"
-
-
-def test_changed_bit_of_a_receipt_is_found(receipt: Path) -> None:
-    original = receipt.read_bytes()
-    chance = random.Random("receipt")
-    for _ in range(CHANGES):
-        position, bit = chance.randrange(len(original)), chance.randrange(8)
-        flip(receipt, position, bit)
-        report = verify_receipt_file(receipt, history().hash)
-        assert report.findings, (position, bit)
-        assert report.receipt is None
-        receipt.write_bytes(original)
 
 
 def test_receipt_of_another_network_is_refused(receipt: Path) -> None:
@@ -99,34 +65,26 @@ def test_receipt_names_the_field_that_is_wrong(receipt: Path) -> None:
 
 
 @pytest.mark.parametrize("account", ["andes/one", "andes/nobody"])
-def test_state_proof_file_verifies_and_each_changed_bit_is_found(tmp_path: Path, account: str) -> None:
+def test_state_proof_file_verifies(tmp_path: Path, account: str) -> None:
     key = records.balance_key(account, "EUC")
     path = tmp_path / "proof.bin"
-    original = canonical(state_proof(key))
-    path.write_bytes(original)
+    path.write_bytes(canonical(state_proof(history(), key)))
 
     report = verify_receipt_file(path, history().hash)
 
     assert report.findings == []
     assert report.record is not None
     assert (key, history().reader.get(key)) == (report.record.key, report.record.value)
-    chance = random.Random(account)
-    for _ in range(CHANGES):
-        position, bit = chance.randrange(len(original)), chance.randrange(8)
-        flip(path, position, bit)
-        assert verify_receipt_file(path, history().hash).findings, (position, bit)
-        path.write_bytes(original)
 
 
-def test_evidence_file_verifies_and_each_changed_bit_is_found(tmp_path: Path) -> None:
+def test_evidence_file_verifies(tmp_path: Path) -> None:
     signed = history().signed
     votes = (
         vote(signed, 2, 9, VOTE_KIND_FINALIZE, bytes(range(32))),
         vote(signed, 2, 9, VOTE_KIND_NULLIFY),
     )
     path = tmp_path / "evidence.bin"
-    original = canonical(make_evidence(history().hash, *votes))
-    path.write_bytes(original)
+    path.write_bytes(canonical(make_evidence(history().hash, *votes)))
 
     report = verify_evidence_file(path, signed)
 
@@ -134,10 +92,6 @@ def test_evidence_file_verifies_and_each_changed_bit_is_found(tmp_path: Path) ->
     assert [(one.member, one.name, one.votes, one.view) for one in report.guilty] == [
         (2, "japan", "nullify and finalize", 9)
     ]
-    for position in range(len(original)):
-        flip(path, position, position % 8)
-        assert verify_evidence_file(path, signed).findings, position
-        path.write_bytes(original)
 
 
 def test_evidence_without_the_genesis_says_what_is_needed(tmp_path: Path) -> None:

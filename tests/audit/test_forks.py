@@ -255,18 +255,6 @@ def test_forged_votes_in_an_export_name_nobody(tmp_path: Path) -> None:
 # --- the file ----------------------------------------------------------------------------------------------
 
 
-def test_each_changed_bit_of_a_file_of_evidence_is_found(tmp_path: Path) -> None:
-    first, second = double_spend()
-    path = tmp_path / "guilt.evidence"
-    original = compared(tmp_path, first, second).evidence_bytes
-    for position in range(len(original)):
-        path.write_bytes(original)
-        flip(path, position, position % 8)
-        report = verify_evidence_file(path, first.signed)
-        assert report.findings, position
-        assert report.guilty == [], position
-
-
 def test_evidence_names_each_member_once_ascending(tmp_path: Path) -> None:
     first, second = double_spend()
     evidence = compared(tmp_path, first, second).evidence

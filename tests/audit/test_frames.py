@@ -1,0 +1,115 @@
+"""A frame that is left out, doubled, moved, cut or put in the place of another is found, and located."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from audit import Report
+from audit.archive import HISTORY, LENGTH_BYTES
+from tests.audit.forks import double_spend
+from tests.audit.tampering import Spoiler, small, tiny
+from tests.sim.signatures import remembered
+
+CUTS = 60
+
+
+@pytest.fixture(scope="module")
+def spoiler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spoiler]:
+    with remembered():
+        yield Spoiler(small(), tmp_path_factory.mktemp("frames") / "export")
+
+
+def first_in_history(report: Report) -> tuple[int | None, str]:
+    """Block and field of the first finding in history.bin."""
+    finding = next(finding for finding in report.findings if finding.file == HISTORY)
+    return finding.height, finding.field
+
+
+def test_a_frame_that_is_left_out(spoiler: Spoiler) -> None:
+    last = len(spoiler.frames) - 1
+    for at in range(last):
+        report = spoiler.verify_frames(spoiler.frames[:at] + spoiler.frames[at + 1 :])
+        height, field = first_in_history(report)
+        # Without the head, the first block is no head; without a block, the next has another parent.
+        assert (height, field.partition(".")[0]) == ((None, "head") if at == 0 else (at, "header")), at
+    report = spoiler.verify_frames(spoiler.frames[:last])
+    assert first_in_history(report) == (last - 1, "finalization")
+
+
+def test_a_frame_that_comes_twice_wherever_the_second_is(spoiler: Spoiler) -> None:
+    for at in range(len(spoiler.frames)):
+        for place in range(at + 1, len(spoiler.frames) + 1):
+            doubled = [*spoiler.frames[:place], spoiler.frames[at], *spoiler.frames[place:]]
+            height, field = first_in_history(spoiler.verify_frames(doubled))
+            assert height == place, (at, place)
+            assert field == "header.parent" or at == 0, (at, place)
+
+
+def test_any_two_frames_that_changed_places(spoiler: Spoiler) -> None:
+    for one, other in combinations(range(len(spoiler.frames)), 2):
+        swapped = list(spoiler.frames)
+        swapped[one], swapped[other] = swapped[other], swapped[one]
+        height, field = first_in_history(spoiler.verify_frames(swapped))
+        assert (height, field.partition(".")[0]) == ((one, "header") if one else (None, "head")), (one, other)
+
+
+def test_a_frame_that_moved_elsewhere(spoiler: Spoiler) -> None:
+    for one in range(1, len(spoiler.frames)):
+        for place in range(1, len(spoiler.frames)):
+            if one != place:
+                moved = [frame for number, frame in enumerate(spoiler.frames) if number != one]
+                moved.insert(place, spoiler.frames[one])
+                height, field = first_in_history(spoiler.verify_frames(moved))
+                assert (height, field) == (min(one, place), "header.parent"), (one, place)
+
+
+def test_a_frame_that_is_shorter_or_longer_than_its_message(spoiler: Spoiler, exhaustive: bool) -> None:
+    chance = random.Random("shorter")
+    for at, frame in enumerate(spoiler.frames):
+        lengths = range(len(frame)) if exhaustive else sorted(chance.sample(range(len(frame)), 12))
+        changed = [frame[:length] for length in lengths] + [frame + b"\0", frame + frame]
+        for content in changed:
+            report = spoiler.verify_frames([*spoiler.frames[:at], content, *spoiler.frames[at + 1 :]])
+            height, field = first_in_history(report)
+            assert height == (at or None), (at, len(content))
+            assert field, (at, len(content))
+
+
+def test_a_history_that_is_cut_anywhere(tmp_path: Path, exhaustive: bool) -> None:
+    """The head says how many blocks there are; a cut inside a frame is found where it is."""
+    spoiler = Spoiler(tiny(), tmp_path / "export")
+    data = spoiler.files[HISTORY]
+    ends = {spoiler.starts_at(height) - LENGTH_BYTES: height for height in range(1, len(spoiler.frames))}
+    chance = random.Random("cut")
+    lengths = range(len(data)) if exhaustive else {*ends, *chance.sample(range(len(data)), CUTS), 0, 1, 3, 4}
+    for length in lengths:
+        height, field = first_in_history(spoiler.verify(HISTORY, data[:length]))
+        if length in ends:
+            assert field in ("head.blocks", "finalization"), length
+        elif length:
+            assert (height, field) == (spoiler.height_at(length), "frame length"), length
+
+
+def test_a_block_of_another_history_of_the_same_network(tmp_path: Path) -> None:
+    """It is certified as it should be, and is not the one whose parent the next block names."""
+    first, second = double_spend()
+    again = double_spend()[0]
+    again.block()
+    spoiler, other = Spoiler(again, tmp_path / "a"), Spoiler(second, tmp_path / "b")
+    assert first.blocks[1].header == again.blocks[1].header
+
+    report = spoiler.verify_frames([*spoiler.frames[:2], other.frames[2], spoiler.frames[3]])
+
+    assert first_in_history(report) == (3, "header.parent")
+    assert report.blocks == 2
+
+
+def test_bytes_after_the_last_frame(spoiler: Spoiler) -> None:
+    for tail in (b"\0", b"\0\0\0\0", b"\0\0\0\1\0", b"\xff" * 8):
+        report = spoiler.verify(HISTORY, spoiler.files[HISTORY] + tail)
+        assert first_in_history(report)[0] == len(spoiler.frames), tail
