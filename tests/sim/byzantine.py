@@ -27,6 +27,8 @@ from tests.vectors.founding import key
 
 TWINS = "twins"
 TWINS_SWAP_SECONDS = 1.5
+FLOODS_A_SECOND = 8
+"""Bursts of a flooder; two of them would answer each other without end."""
 
 
 class Liar:
@@ -41,14 +43,24 @@ class Liar:
         self.key: SigningKey = key(f"{cluster.founded.federations[member]}/consensus")
         self.kept: list[bytes] = []
         """Frames kept back, or heard before."""
+        self._second = 0
+        self._extra = 0
         self.others: dict[bytes, Proposal] = {}
         """Digest of a block proposed to the second block of that view."""
 
     def vote(self, kind: int, view: int, digest: bytes) -> Vote:
         """A vote of its own, whatever it voted before."""
-        message = vote_message(self.genesis_hash, 0, view, kind, digest)  # type: ignore[arg-type]
+        message = vote_message(self.genesis_hash, 0, view, kind, digest)
         return Vote(view=view, kind=kind, digest=digest, member=self.member,  # type: ignore[arg-type]
                     signature=self.key.sign(message))  # fmt: skip
+
+    def may_send_more(self) -> bool:
+        """Whether a flood may go on: so many frames a second are enough to see that it does no harm."""
+        second = int(self.cluster.loop.time())
+        if second != self._second:
+            self._second, self._extra = second, 0
+        self._extra += 1
+        return self._extra <= FLOODS_A_SECOND
 
     def is_other_half(self, member: int) -> bool:
         """Whether a member is one of those that hear the second story."""
@@ -200,7 +212,10 @@ def garbage(liar: Liar, node: SimulatedNode, member: int, frame: pb.PeerFrame) -
 def flooder(liar: Liar, node: SimulatedNode, member: int, frame: pb.PeerFrame) -> list[Any]:
     """Sends everything often, votes of views far ahead, and transactions that nobody can include."""
     found: list[Any] = [frame]
-    match liar.chance.randrange(12):
+    kind = liar.chance.randrange(8)
+    if kind > 3 or not liar.may_send_more():
+        return found
+    match kind:
         case 0:
             found += [frame] * 40
         case 1:
@@ -210,7 +225,7 @@ def flooder(liar: Liar, node: SimulatedNode, member: int, frame: pb.PeerFrame) -
         case 2:
             request = pb.BlockRequest(id=liar.chance.randrange(9), from_height=1, count=256)
             found += [pb.PeerFrame(block_request=request)] * 3
-        case 3:
+        case _:
             question = pb.OwnVotesRequest(id=1)
             found += [pb.PeerFrame(own_votes_request=question)] * 10
     return found

@@ -92,9 +92,9 @@ class Clients:
             wait_ms = self._chance.choice([0, 300, 2_000])
             outcomes = await self._submit(host, attempts, wait_ms)
             done = (pb.OUTCOME_KIND_FINAL, pb.OUTCOME_KIND_EXPIRED)
-            if outcomes and all(outcome.kind in done for outcome in outcomes):
-                if self._chance.random() < 0.8:
-                    return
+            is_done = bool(outcomes) and all(outcome.kind in done for outcome in outcomes)
+            if is_done and self._chance.random() < 0.8:
+                return
             await rest(self._chance.uniform(0.05, 1.0))
 
     async def _submit(self, host: Host, attempts: list[Attempt], wait_ms: int) -> list[pb.Outcome]:
@@ -138,9 +138,7 @@ class Clients:
             return
         self.outcomes["read"] += 1
         if answer.at.height < begun_at:
-            raise Violation(
-                f"{host.name} showed height {begun_at}, and {answer.at.height} to a later question"
-            )
+            raise Violation(f"{host.name} showed height {begun_at}, later {answer.at.height}")
         self._seen[life] = max(self._seen.get(life, 0), answer.at.height)
         for entry in answer.balances:
             balance = entry.record.balance
@@ -189,16 +187,12 @@ class Clients:
         match told.kind:
             case pb.OUTCOME_KIND_FINAL:
                 if logged != (told.height, told.log_index, told.result):
-                    raise Violation(
-                        f"{told.host} said {name} is final at {told.height}; the log says {logged}"
-                    )
+                    raise Violation(f"{told.host} said {name} is final at {told.height}: {logged}")
             case pb.OUTCOME_KIND_EXPIRED:
                 if logged is not None:
                     raise Violation(f"{told.host} said {name} expired; it is final at {logged[0]}")
                 if told.truth_ms <= attempt.expires_at_ms:
-                    raise Violation(
-                        f"{told.host} said {name} expired, when no final block was past its expiry"
-                    )
+                    raise Violation(f"{told.host} said {name} expired, before any final block was past it")
             case pb.OUTCOME_KIND_UNKNOWN | pb.OUTCOME_KIND_REFUSED:
                 return
             case _:

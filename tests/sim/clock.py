@@ -1,7 +1,7 @@
 """An event loop whose time is simulated, and processes that can be paused and killed on it.
 
-Production coroutines run on it as they are: nothing ever blocks, and when nothing is left to run, time jumps to
-the next timer. What runs, and in which order, follows from the program alone, so a run can be repeated.
+Production coroutines run on it as they are: nothing ever blocks, and when nothing is left to run, time jumps
+to the next timer. What runs, and in which order, follows from the program alone, so a run can be repeated.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ _WORLD = contextvars.Context()
 
 class SimulatedLoop(asyncio.BaseEventLoop):
     """An asyncio event loop without a selector."""
+
+    _ready: deque[Any]
+    _scheduled: list[Any]
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,8 +130,13 @@ async def rest(seconds: float) -> None:
     """Lets simulated time pass."""
     loop = asyncio.get_running_loop()
     over = loop.create_future()
-    loop.call_later(seconds, lambda: over.done() or over.set_result(None))
+    loop.call_later(seconds, _finish, over)
     await over
+
+
+def _finish(over: asyncio.Future[None]) -> None:
+    if not over.done():
+        over.set_result(None)
 
 
 def _note_failure(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

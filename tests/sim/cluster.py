@@ -212,9 +212,14 @@ class Cluster:
 
     def _boot(self, host: Host, process: Process) -> None:
         database = SimulatedDatabase(host.disk, self.founded.founding.hash)
-        keys = [key(f"{self.founded.federations[host.member]}/{use}") for use in ("consensus", "service")]
+        federation = self.founded.federations[host.member]
         prepared = assemble(
-            self._config(host), self.founded.founding, *keys, database, lambda: self.wall_ms(host)
+            self._config(host),
+            self.founded.founding,
+            key(f"{federation}/consensus"),
+            key(f"{federation}/service"),
+            database,
+            lambda: self.wall_ms(host),
         )
         prepared.parts.log = CollectedLog(
             lambda level, event, fields: self.watch.logged(host, level, event, fields)

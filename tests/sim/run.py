@@ -24,7 +24,7 @@ from tests.sim import byzantine
 from tests.sim.bounds import over_bounds
 from tests.sim.clients import Attempt, Clients
 from tests.sim.clock import START_SECONDS, SimulatedLoop, rest
-from tests.sim.cluster import Cluster, Host
+from tests.sim.cluster import CallFailed, Cluster, Host
 from tests.sim.founding import Founded, founded
 from tests.sim.observer import Observer
 from tests.sim.plan import Plan, plan_of
@@ -75,6 +75,7 @@ class Run:
         )
         self.trouble = Trouble(self.cluster, plan, self.observer)
         self.recovery_ms = 0
+        self._probes: list[asyncio.Task[None]] = []
         for member, strategy in plan.liars.items():
             byzantine.corrupt(self.cluster, member, strategy, plan.seed)
 
@@ -108,9 +109,8 @@ class Run:
             if task.done() and not task.cancelled():
                 task.result()
         for host in self.cluster.hosts:
-            if host.node is not None and not host.is_byzantine:
-                if words := over_bounds(host):
-                    self.observer.violated(f"{host.name}: {words}")
+            if not host.is_byzantine and (words := over_bounds(host)):
+                self.observer.violated(f"{host.name}: {words}")
         if self.loop.failures:
             self.observer.violated(self.loop.failures[0])
         if self.observer.violations:
@@ -132,11 +132,18 @@ class Run:
             tx = book.sign(book.body(payer, transfer={"legs": [leg(payee, 1)]}), payer)
             attempt = Attempt(tx.raw, tx.tx_id, tx.kind, tx.body.expires_at_ms, is_sound=True)
             self.clients.attempts.append(attempt)
-            call = self.cluster.call(host, "Submit", self.cluster.submit([tx.raw], 1_000), 60.0)
-            asyncio.create_task(_ignore(call))
+            self._probes.append(self.loop.create_task(self._probe(host, attempt)))
         within = (self.plan.faulty_max + 2) * self.plan.timeout_max_ms / 1000
         await self._until(lambda: self.observer.truth.height > height, within, "a block becomes final again")
         self.recovery_ms = int((self.loop.time() - began) * 1000)
+
+    async def _probe(self, host: Host, attempt: Attempt) -> None:
+        """Submits until it is taken; what is heard of it is not looked at here."""
+        while attempt.tx_id not in self.observer.truth.results:
+            try:
+                await self.cluster.call(host, "Submit", self.cluster.submit([attempt.raw], 1_000), 5.0)
+            except (CallFailed, TimeoutError):
+                await rest(0.1)
 
     async def _settle(self, working: list[asyncio.Task[None]]) -> None:
         """Everybody comes to the same height, and nothing waits any more."""
@@ -152,10 +159,10 @@ class Run:
         """C10: when there is nothing to do, nothing is done; a liar may keep everybody awake."""
         if self.plan.liars:
             return
-        before = [(host.name, host.node.machine.view, host.disk.writes) for host in self._up()]
+        before = self._activity()
         await rest(QUIET_SECONDS)
         self._look()
-        after = [(host.name, host.node.machine.view, host.disk.writes) for host in self._up()]
+        after = self._activity()
         if before != after:
             raise Violation(f"nothing to do, and not quiet: from {before} to {after}")
 
@@ -168,8 +175,13 @@ class Run:
             await rest(LOOK_SECONDS / 5)
             self._look()
 
-    def _up(self) -> list[Host]:
-        return [host for host in self._voters() if host.node is not None]
+    def _activity(self) -> list[tuple[str, int, int]]:
+        """(name, view, writes) of each node that must be quiet."""
+        return [
+            (host.name, host.node.machine.view, host.disk.writes)
+            for host in self._voters()
+            if host.node is not None
+        ]
 
     def _is_connected(self) -> bool:
         voters = self._voters()
@@ -183,7 +195,7 @@ class Run:
 
     def _is_settled(self, working: list[asyncio.Task[None]]) -> bool:
         height = self.observer.truth.height
-        return all(task.done() for task in working) and all(
+        return all(task.done() for task in (*working, *self._probes)) and all(
             host.node is not None
             and host.node.machine.height == height
             and not len(host.node.parts.mempool)
@@ -192,18 +204,7 @@ class Run:
         )
 
     def _state(self) -> str:
-        return "; ".join(
-            f"{host.name} "
-            + (
-                f"h{host.node.machine.height} v{host.node.machine.view} mempool {len(host.node.parts.mempool)} "
-                f"links {sorted(host.node.network.links)} {'voting' if host.node.machine.voting else 'mute'}"
-                f"{'' if host.node.machine.quiet else ' busy'}"
-                if host.node
-                else f"down {host.words}"
-            )
-            + ("" if host.is_honest else " (faulty)")
-            for host in self.cluster.hosts
-        )
+        return "; ".join(_state_of(host) for host in self.cluster.hosts)
 
     # --- at the end -------------------------------------------------------------------------------------
 
@@ -234,12 +235,17 @@ class Run:
         self.observer.counted["exports audited"] += 1
 
 
-async def _ignore(call: object) -> None:
-    """What a client hears of its probe is not what is looked at."""
-    try:
-        await call  # type: ignore[misc]  # a coroutine
-    except Exception:
-        return
+def _state_of(host: Host) -> str:
+    """One node, for whoever reads a failure."""
+    name = host.name if host.is_honest else f"{host.name} (faulty)"
+    if host.node is None:
+        return f"{name} down {host.words}"
+    machine, node = host.node.machine, host.node
+    return (
+        f"{name} height {machine.height} view {machine.view} waiting {len(node.parts.mempool)} "
+        f"links {sorted(node.network.links)} {'voting' if machine.voting else 'mute'} "
+        f"{'quiet' if machine.quiet else 'busy'}"
+    )
 
 
 def run(plan: Plan, *, transcribe: bool = False) -> Report:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from nacl.exceptions import BadSignatureError
 
@@ -16,7 +17,8 @@ from proofs import signing
 @contextmanager
 def remembered() -> Iterator[None]:
     """While it lasts, libsodium is asked once about each signature."""
-    original = signing.crypto_sign_open
+    module: Any = signing
+    original = module.crypto_sign_open
     known: dict[tuple[bytes, bytes], bytes | None] = {}
 
     def crypto_sign_open(signed: bytes, public_key: bytes) -> bytes:
@@ -31,8 +33,8 @@ def remembered() -> Iterator[None]:
             raise BadSignatureError("Signature was forged or corrupt")
         return answer
 
-    signing.crypto_sign_open = crypto_sign_open
+    module.crypto_sign_open = crypto_sign_open
     try:
         yield
     finally:
-        signing.crypto_sign_open = original
+        module.crypto_sign_open = original

@@ -96,9 +96,7 @@ class Trouble:
     def _revive(self) -> None:
         """Somebody looks after the machines: what is down is started, a little later."""
         for host in self.cluster.hosts:
-            if (host.process is None and not self._over and self.chance.random() < 0.3) or (
-                host.process is None and self._over
-            ):
+            if host.process is None and (self._over or self.chance.random() < 0.3):
                 self._start(host)
         self._later(self._revive, 0.3)
 

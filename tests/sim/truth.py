@@ -146,6 +146,4 @@ class Truth:
                 for key in state.keys() | self.reader.values.keys()
                 if state.get(key) != self.reader.values.get(key)
             )
-            raise Violation(
-                f"{host.name}: its state at {height} differs in {off[0]!r} and {len(off) - 1} more"
-            )
+            raise Violation(f"{host.name}: its state at {height} differs in {off[0]!r} and others")

@@ -6,7 +6,7 @@ docs/protocol.md C2 to C4, C7, C8, C11.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from ayni.v1 import peer_service_pb2 as pb
@@ -89,8 +89,9 @@ class Votes:
         self._view: dict[int, int] = {}
         self._due: dict[int, list[tuple[int, float]]] = defaultdict(list)
         """Member to (host, when) where two of its votes met."""
-        self._lost: dict[int, list[tuple[Vote, frozenset[int]]]] = {}
-        """Rolled-back member to the votes that its disk lost, each with the hosts that held it."""
+        self._lives: Counter[int] = Counter()
+        self._lost: dict[int, list[tuple[Vote, frozenset[tuple[int, int]]]]] = {}
+        """Rolled-back member to the votes that its disk lost, each with who held it: (host, its life)."""
         self.equivocations = 0
 
     def sent(self, host: Host, frame: pb.PeerFrame) -> None:
@@ -135,12 +136,7 @@ class Votes:
     def _check_locked(self, host: Host, vote: Vote) -> None:
         """C11: an old disk does not vote while enough peers hold what it lost."""
         for lost, holders in self._lost.get(host.member, ()):
-            key = (lost.member, lost.view)
-            still = [
-                index
-                for index in holders
-                if any(identity(each) == identity(lost) for each in self._held[index][key])
-            ]
+            still = [index for index, life in holders if self._lives[index] == life]
             if len(still) > len(self._membership.members) - self._quorum:
                 raise Violation(
                     f"{host.name}, on an old disk, votes {_shown(vote)} though {len(still)} peers hold its "
@@ -155,16 +151,20 @@ class Votes:
                 if JOURNAL + VOTE + vote.view.to_bytes(8) + vote.kind.to_bytes(1) in host.disk.rows:
                     continue
                 holders = frozenset(
-                    peer.index
+                    (peer.index, self._lives[peer.index])
                     for peer in peers
-                    if peer.is_honest
-                    and any(identity(each) == identity(vote) for each in self._held[peer.index][member, view])
+                    if peer.is_honest and self._holds(peer, vote)
                 )
                 lost.append((vote, holders))
         self._lost[host.member] = lost
 
+    def _holds(self, host: Host, vote: Vote) -> bool:
+        held = self._held[host.index][vote.member, vote.view]
+        return any(identity(each) == identity(vote) for each in held)
+
     def went_down(self, host: Host, now: float) -> None:
         """A life is over, with what it held in memory."""
+        self._lives[host.index] += 1
         self._held.pop(host.index, None)
         self._view.pop(host.index, None)
         for times in self._due.values():

@@ -1,6 +1,6 @@
 """What people do: transactions of every family, most of them right, some of them not.
 
-Signed for real by the keys of `tests.vectors.founding`. Which are accepted depends on the state that they meet.
+Signed for real, by the keys of `tests.vectors.founding`. Which are accepted depends on the state they meet.
 """
 
 from __future__ import annotations
