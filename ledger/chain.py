@@ -226,7 +226,7 @@ class Chain:
         if found := self._executed.get(digest):
             return found
         header = _read_header(header_bytes)
-        if len(body) > limits.BLOCK_BODY_BYTES_MAX + _ENTRY_OVERHEAD * limits.BLOCK_TRANSACTIONS_MAX:
+        if len(body) > limits.BLOCK_BODY_BYTES_MAX:
             raise BlockInvalid(
                 "body", f"{len(body)} bytes; at most {limits.BLOCK_BODY_BYTES_MAX} are allowed"
             )
@@ -365,7 +365,7 @@ def _read_body(data: bytes) -> list[bytes]:
     try:
         body = check(block_pb2.BlockBody, data)
     except NotCanonical as error:
-        raise BlockInvalid(error.path, error.reason) from None
+        raise BlockInvalid(error.path or "body", error.reason) from None
     if len(body.transactions) > limits.BLOCK_TRANSACTIONS_MAX:
         raise BlockInvalid(
             "body", f"{len(body.transactions)} transactions; at most {limits.BLOCK_TRANSACTIONS_MAX}"

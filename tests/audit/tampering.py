@@ -141,6 +141,7 @@ def recertified(
     height: int,
     change_header: Callable[[Header], object] | None = None,
     change_body: Callable[[BlockBody], object] | None = None,
+    body_bytes: bytes | None = None,
 ) -> list[CertifiedBlock]:
     """The history up to `height`, whose block was changed and signed anew by a colluding quorum."""
     blocks = [CertifiedBlock.FromString(canonical(block)) for block in history.blocks[:height]]
@@ -151,6 +152,8 @@ def recertified(
         change_body(body)
         block.body = canonical(body)
         header.body_hash = body_hash(block.body)
+    if body_bytes is not None:
+        block.body, header.body_hash = body_bytes, body_hash(body_bytes)
     if change_header is not None:
         change_header(header)
     block.header = canonical(header)

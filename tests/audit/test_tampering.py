@@ -14,6 +14,7 @@ from audit import verify_export
 from audit.archive import GENESIS, HISTORY
 from ayni.v1.block_pb2 import VOTE_KIND_NULLIFY, CertifiedBlock, Header
 from ayni.v1.receipt_pb2 import ExportHead
+from ledger import limits
 from tests.audit.history import leg, payments
 from tests.audit.tampering import (
     frames,
@@ -222,3 +223,24 @@ def test_payment_beyond_a_limit_that_a_colluding_quorum_signed_is_found(tmp_path
     assert finding.field == "transfer.legs[1].amount_minor"
     assert "LIMIT_EXCEEDED: andes/two cannot pay 20" in finding.message
     assert report.blocks == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "message"),
+    [
+        (b"\x12\x00", "body", "BlockBody has no field 2"),
+        (bytes(limits.BLOCK_BODY_BYTES_MAX + 1), "body", "4194305 bytes; at most 4194304 are allowed"),
+        (b"\x0a\x01x", "whole transaction", "NOT_CANONICAL"),
+    ],
+)
+def test_a_body_without_form_that_a_colluding_quorum_signed_is_found(
+    tmp_path: Path, body: bytes, field: str, message: str
+) -> None:
+    history = small()
+    blocks = recertified(history, 2, body_bytes=body)
+
+    report = verify_export(history.export(tmp_path / "x", blocks), history.hash)
+
+    (finding,) = report.findings
+    assert (finding.height, finding.field) == (2, field)
+    assert message in finding.message
