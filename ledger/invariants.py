@@ -53,7 +53,7 @@ def check_writes(before: Overlay, writes: Mapping[bytes, tuple[Any, ...]]) -> No
             credit[key[key.rindex(b"|") + 1 :]] += after[0] - was[0]
             if after[1] != was[1]:
                 _count_limit(sums, key, after[1] - was[1])
-            if key.startswith(b"b|pool|"):
+            if key.startswith(b"b|pool|"):  # P3, here and below
                 invariant(after[0] >= 0, f"the pool's balance would be {after[0]}")
                 deposits = before.record(PoolUnitRecord, b"w|" + key[7:])[0]
                 if b"w|" + key[7:] not in writes:
@@ -77,7 +77,7 @@ def check_writes(before: Overlay, writes: Mapping[bytes, tuple[Any, ...]]) -> No
 
 
 def check_state(entries: Iterable[tuple[bytes, bytes]]) -> None:
-    """B3 over a whole state: (key, value bytes) of every record. Raises InvariantBroken."""
+    """B3, and P3, over a whole state: (key, value bytes) of every record. Raises InvariantBroken."""
     sums: Sums = defaultdict(int)
     units: dict[str, str] = {}
     counted: list[tuple[bytes, tuple[Any, ...]]] = []

@@ -280,6 +280,7 @@ def _may_accredit(
 
 
 def _reinstate(state: State, height: int, reinstate: members_pb2.Reinstate, path: str) -> Refusal | None:
+    """M5."""
     organisation = reinstate.organisation
     if refusal := open_account(state, organisation, f"{path}.organisation"):
         return refusal

@@ -76,7 +76,8 @@ def test_a_block_that_one_ledger_built_is_executed_to_the_same_roots_by_another(
 def test_what_follows_from_parent_and_body_is_not_for_the_leader_to_choose(
     world: World, field: str, value: int | bytes, said: str
 ) -> None:
-    assert refusal(world, built(world, payment(world)), **{field: value}).startswith(said)
+    changes: dict[str, Any] = {field: value}
+    assert refusal(world, built(world, payment(world)), **changes).startswith(said)
 
 
 def test_a_block_follows_a_block_that_is_known_here(world: World) -> None:

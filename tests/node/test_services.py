@@ -99,6 +99,7 @@ async def test_a_transaction_is_found_by_its_author_and_nonce(alone: Alone) -> N
 
 
 async def test_the_bytes_of_a_final_transaction_sent_again_yield_its_receipt(alone: Alone) -> None:
+    """T2."""
     raw = transfer(alone.hash, 5)
     first = await alone.submit(raw, receipts=True)
     assert first == await alone.submit(raw, receipts=True)
