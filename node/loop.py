@@ -20,6 +20,7 @@ from consensus import events
 from consensus.machine import Machine
 from ledger.chain import FinalBlock
 from ledger.refusals import Refusal
+from node.fair import FairQueue
 from node.log import Log
 from node.mempool import Taken
 from node.parts import Parts
@@ -32,6 +33,8 @@ INPUTS_A_TURN: Final = 64
 """Inputs stepped before their effects are executed together, unless one of them has to be durable first."""
 TRANSACTIONS_A_TURN: Final = 64
 """Transactions of peers verified between two looks at consensus (about 5 ms)."""
+TRANSACTIONS_OF_ONE: Final = 16
+"""Of them, so many of one peer before the next one's."""
 FORWARD_BYTES_MAX: Final = 1024 * 1024
 """Transactions in one frame to the peers."""
 BEHIND_BLOCKS: Final = 4
@@ -63,8 +66,9 @@ class Loop:
         self._machine = machine
         self._log = log
         self.network: PeerNetwork | None = None
-        self._inputs: deque[tuple[events.Input, Link | None, int]] = deque()
-        self._transactions: deque[tuple[Link, deque[bytes], int]] = deque()
+        self._inputs: FairQueue[tuple[events.Input, Link | None, int]] = FairQueue()
+        """By member, None for this node itself: a member that floods waits behind its own frames."""
+        self._transactions: FairQueue[tuple[Link, deque[bytes], int]] = FairQueue()
         self._is_pending = False
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -80,15 +84,15 @@ class Loop:
     def peer_up(self, link: Link) -> None:
         """See `peers.Inbox`."""
         self._parts.metrics.peer_up.labels(link.name).set(1)
-        self._put(events.PeerUp(link.member))
+        self._put(events.PeerUp(link.member), link.member)
 
     def peer_down(self, link: Link) -> None:
         """See `peers.Inbox`."""
         self._parts.metrics.peer_up.labels(link.name).set(0)
         # What a closed stream left unread is not kept: whoever connects anew has its bounds to itself.
-        self._inputs = deque(each for each in self._inputs if each[1] is not link)
-        self._transactions = deque(each for each in self._transactions if each[0] is not link)
-        self._put(events.PeerDown(link.member))
+        self._inputs.drop(link.member, lambda each: each[1] is link)
+        self._transactions.drop(link.member, lambda each: each[0] is link)
+        self._put(events.PeerDown(link.member), link.member)
 
     def peer_fault(self, link: Link, reason: str) -> None:
         """See `peers.Inbox`."""
@@ -98,12 +102,14 @@ class Loop:
         """See `peers.Inbox`."""
         field = frame.WhichOneof("frame") or ""
         if field == "transactions":
-            self._transactions.append((link, deque(frame.transactions.transactions), size))
+            item = (link, deque(frame.transactions.transactions), size)
+            self._transactions.put(link.member, item)
             self._wake.set()
             return
         if field == "status":
             self._heard[link.member] = (frame.status.height, frame.status.view)
-        self._put(events.PeerMessage(link.member, getattr(frame, field)), link, size)
+        message = events.PeerMessage(link.member, getattr(frame, field))
+        self._put(message, link.member, link, size)
 
     def forward(self, raws: list[bytes]) -> None:
         """Sends transactions taken from clients to the peers, and has consensus look at them."""
@@ -135,8 +141,10 @@ class Loop:
             self._is_pending = True
             self._put(events.TransactionsPending())
 
-    def _put(self, item: events.Input, link: Link | None = None, size: int = 0) -> None:
-        self._inputs.append((item, link, size))
+    def _put(
+        self, item: events.Input, member: int | None = None, link: Link | None = None, size: int = 0
+    ) -> None:
+        self._inputs.put(member, (item, link, size))
         self._wake.set()
 
     # --- turns --------------------------------------------------------------------------------------
@@ -156,7 +164,7 @@ class Loop:
     def _turn(self) -> None:
         effects: list[events.Effect] = []
         for _ in range(min(INPUTS_A_TURN, len(self._inputs))):
-            item, link, size = self._inputs.popleft()
+            _, (item, link, size) = self._inputs.take()
             if link is not None and link.closed.is_set():
                 continue  # it broke the protocol, or is gone
             if isinstance(item, events.TransactionsPending):
@@ -181,19 +189,21 @@ class Loop:
         is_new = False
         left = TRANSACTIONS_A_TURN
         while self._transactions and left > 0:
-            link, raws, size = self._transactions[0]
+            member, (link, raws, size) = self._transactions.take()
             if link.closed.is_set():
                 raws.clear()
-            while raws and left > 0:
+            for _ in range(min(left, len(raws), TRANSACTIONS_OF_ONE)):
                 left -= 1
                 tx = mempool.parse(raws.popleft())
                 if isinstance(tx, Refusal):
                     self._fault(link.member, f"it sent a transaction that no node takes in: {tx.message}")
                     raws.clear()
-                elif tx.body.expires_at_ms >= tip_time_ms and tables.log_index(tx.tx_id) is None:
+                    break
+                if tx.body.expires_at_ms >= tip_time_ms and tables.log_index(tx.tx_id) is None:
                     is_new |= mempool.add(tx, now_ms, is_local=False) is Taken.NEW
-            if not raws:
-                self._transactions.popleft()
+            if raws:
+                self._transactions.put_back(member, (link, raws, size))
+            else:
                 link.processed(size)
         if is_new:
             self._pending()

@@ -278,3 +278,46 @@ async def test_transactions_are_passed_on_in_few_frames(tmp_path: Path) -> None:
 def twice(loop: Loop) -> None:
     """One more input, for a script of two steps."""
     loop.forward([])
+
+
+async def test_a_member_that_floods_waits_behind_its_own_frames(tmp_path: Path) -> None:
+    """A quarter of the members may be liars: what the others say must not wait for all that they send."""
+    rig = Rig(tmp_path)
+
+    def feed(loop: Loop) -> None:
+        flood, honest = Link(1, "japan"), Link(2, "lombardia")
+        for _ in range(500):
+            loop.peer_frame(flood, pb.PeerFrame(votes=VOTES), 10)
+        loop.peer_frame(honest, pb.PeerFrame(votes=VOTES), 10)
+
+    await rig.run(*[[] for _ in range(502)], feed=feed)
+    members = [event.member for event in rig.machine.inputs if isinstance(event, events.PeerMessage)]
+    assert members.index(2) <= 1
+    assert members.count(1) == 500
+    rig.parts.database.close()
+
+
+async def test_transactions_of_one_peer_do_not_wait_for_all_of_anothers(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    raws = [open_accounts(rig.hash, [f"emilia/a{number}"]) for number in range(120)]
+    last = open_accounts(rig.hash, ["emilia/z"])
+    order: list[bytes] = []
+    add = rig.parts.mempool.add
+
+    def noting(tx: Any, now_ms: int, *, is_local: bool) -> Any:
+        order.append(tx.raw)
+        return add(tx, now_ms, is_local=is_local)
+
+    rig.parts.mempool.add = noting  # type: ignore[method-assign]
+
+    def feed(loop: Loop) -> None:
+        flood, honest = Link(1, "japan"), Link(2, "lombardia")
+        for start in range(0, 120, 40):
+            batch = pb.Transactions(transactions=raws[start : start + 40])
+            loop.peer_frame(flood, pb.PeerFrame(transactions=batch), 10)
+        loop.peer_frame(honest, pb.PeerFrame(transactions=pb.Transactions(transactions=[last])), 10)
+
+    await rig.run([], [], [], [], feed=feed)
+    assert order.index(last) <= 16
+    assert [raw for raw in order if raw != last] == raws[: len(order) - 1]
+    rig.parts.database.close()
