@@ -103,6 +103,8 @@ class Database:
             raise
 
     def _open(self) -> plyvel.DB:
+        if _is_headless(self.path):
+            raise self._damaged("its file CURRENT is missing")
         try:
             return plyvel.DB(
                 str(self.path),
@@ -221,6 +223,14 @@ class Database:
     def close(self) -> None:
         """Closes it; another process may then open it. Closing twice is harmless."""
         self._db.close()
+
+
+def _is_headless(path: Path) -> bool:
+    """Whether there are records but not the file that every LevelDB begins with: LevelDB would take it for a
+    place where none was yet, make a new one, and delete what is left of the old one."""
+    if (path / "CURRENT").exists():
+        return False
+    return any(each.suffix in (".ldb", ".log") for each in path.iterdir())
 
 
 def _words(error: plyvel.Error) -> str:

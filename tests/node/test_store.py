@@ -141,6 +141,24 @@ def test_a_missing_file_is_said_to_be_damage(tmp_path: Path) -> None:
         database.scan([b"s"])
 
 
+def test_without_the_file_current_it_is_damaged_and_nothing_is_deleted(tmp_path: Path) -> None:
+    filled(tmp_path)
+    Database(tmp_path, HASH).close()  # what the log held is in a table now
+    (tmp_path / "CURRENT").unlink()
+    before = sorted(each.name for each in tmp_path.iterdir())
+    with pytest.raises(StoreDamaged, match=r"the database is damaged \(its file CURRENT is missing\)"):
+        Database(tmp_path, HASH)
+    assert sorted(each.name for each in tmp_path.iterdir()) == before
+
+
+def test_a_database_whose_making_was_cut_short_is_made_again(tmp_path: Path) -> None:
+    Database(tmp_path, HASH).close()
+    for file in (*tmp_path.glob("*.log"), *tmp_path.glob("*.ldb"), tmp_path / "CURRENT"):
+        file.unlink()
+    assert sorted(tmp_path.glob("MANIFEST-*"))
+    Database(tmp_path, HASH).close()
+
+
 def test_a_place_that_cannot_be_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"cannot be made: .*; check node\.data_dir"):
