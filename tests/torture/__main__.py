@@ -140,6 +140,7 @@ class Torture:
         report.checks["every outcome that a client was told is true"] = len(report.wrong) == before
         for node in range(NODES):
             cluster.stop(node)
+        self._held("no node's log holds a crash, or an alarm that no fault explains", checks.logs, testnet)
         self._held("every node's doctor finds its database sound", checks.doctors, testnet)
 
     def _held(self, name: str, check: Callable[..., None], *arguments: object) -> None:

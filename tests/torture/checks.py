@@ -7,6 +7,7 @@ either.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -25,6 +26,18 @@ from tests.torture import journal
 from tests.torture.wires import ROOT
 
 SHOWN_MAX = 5
+ALARM = re.compile(r"\balarm\b.*\bcode=(\w+)")
+ALARMS_EXPECTED = {"untimely_proposal", "voting_locked"}
+WORDS_AMISS = (
+    "Traceback",
+    "Fatal Python error",
+    "peer_fault",
+    "peer_refused",
+    "evidence",
+    "[error",
+    "never retrieved",
+    "never awaited",
+)
 
 Wrong = Callable[[str], None]
 
@@ -96,6 +109,26 @@ def doctors(testnet: Testnet, wrong: Wrong) -> None:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             wrong(f"the doctor of {node.federation} says {done.returncode}: {done.stdout}{done.stderr}")
+
+
+def logs(testnet: Testnet, wrong: Wrong) -> None:
+    """No node's log holds a traceback, a crash, an alarm that no fault explains, or a word against a peer."""
+    for node in testnet.nodes:
+        found = Counter[str]()
+        shown: dict[str, str] = {}
+        for line in node.process.log.read_text(errors="replace").splitlines():
+            if kind := amiss(line):
+                found[kind] += 1
+                shown.setdefault(kind, line)
+        for kind, times in sorted(found.items()):
+            wrong(f"the log of {node.federation} says {times} times: {kind}. The first: {shown[kind]}")
+
+
+def amiss(line: str) -> str:
+    """What is wrong with a line of a node's log; empty when nothing is."""
+    if alarm := ALARM.search(line):
+        return "" if alarm[1] in ALARMS_EXPECTED else f"alarm {alarm[1]}"
+    return next((word for word in WORDS_AMISS if word in line), "")
 
 
 def agreement(names: Sequence[str], histories: Sequence[History], wrong: Wrong) -> None:

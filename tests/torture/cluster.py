@@ -118,6 +118,11 @@ class Cluster:
         """The federation."""
         return self.testnet.nodes[index].federation
 
+    def ports(self, index: int) -> list[int]:
+        """Where the node listens for clients, validators and its sysadmin."""
+        listen = self.testnet.nodes[index].config.listen
+        return [split_address(each, "listen")[1] for each in (listen.client, listen.peer, listen.admin)]
+
     def log(self, index: int) -> Path:
         """The node's log."""
         return self.testnet.nodes[index].process.log

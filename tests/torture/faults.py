@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.torture.cluster import NODES, Cluster, TortureFailed
 from tests.torture.run import Run
+from tests.torture.strangers import strangers
 
 ALL = tuple(range(NODES))
 STOPS_SECONDS_MAX = 60.0
@@ -23,6 +24,8 @@ FULL_WORDS = ("check that the disk has space",)
 DAMAGE_WORDS = ("the database is damaged", "does not check", "could do damage")
 DOCTOR_FOUND = 4
 FLIPS = 12
+TORN_BYTES_MIN, TORN_BYTES_MAX = 20_000, 200_000
+"""More than a block and the votes for it."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +221,14 @@ def clocks_jump(run: Run) -> None:
     run.recover(*ALL)
 
 
+def strangers_call(run: Run) -> None:
+    """Strangers at all ports of one node: greetings by the dozen, garbage, silence."""
+    [node] = run.pick(1)
+    with strangers(run.cluster.ports(node), run.rng.getrandbits(32)):
+        run.hold(run.rng.uniform(4, 8), goes_on=True)
+    run.recover(node)
+
+
 def storm(run: Run) -> None:
     """Slow lines, a clock that is off, a node that is killed and another that stutters, all at once."""
     cluster, (killed, skewed, stutters) = run.cluster, run.pick(3)
@@ -288,9 +299,40 @@ def damaged_disk(run: Run) -> None:
             )
     shutil.rmtree(cluster.data(node))
     cluster.launch(node, same_disk=False)
+    if run.rng.getrandbits(1):
+        run.hold(run.rng.uniform(2, 5), goes_on=True)
+        cluster.kill(node)
+        cluster.launch(node)
+        run.note("killed while it fetched")
     run.recover(node)
     run.note("then votes locked" if run.locked(node) else "then votes")
     run.hold(3, goes_on=True)
+    _sound_disk(run, node)
+
+
+def torn_disk(run: Run) -> None:
+    """The end of the database's log is gone, as when a disk lied about what it had synced.
+
+    What the node voted is lost with it: it does not vote, or it says that the database is damaged and stops.
+    """
+    cluster, [node] = run.cluster, run.pick(1)
+    cluster.kill(node)
+    copy = cluster.copy_disk(node, "data.torn")
+    newest = max(copy.glob("*.log"), key=lambda each: int(each.stem))
+    size = newest.stat().st_size
+    lost = min(size, run.rng.randint(TORN_BYTES_MIN, TORN_BYTES_MAX))
+    cluster.data(node).rename(cluster.kept(node))
+    copy.rename(cluster.data(node))
+    _truncate(cluster.data(node) / newest.name, size - lost)
+    log = run.mark(node)
+    cluster.launch(node, same_disk=False)
+    if run.ends_by_itself(node, UNNOTICED_SECONDS, codes=(2,), words=DAMAGE_WORDS, since=log, must=False):
+        run.note("it stopped")
+    else:
+        run.recover(node)
+        run.must_be_locked(node)
+        run.note("votes locked")
+        run.hold(3, goes_on=True)
     _sound_disk(run, node)
 
 
@@ -382,9 +424,11 @@ FAULTS = (
     Fault("clock-near", "two clocks off by up to 4 s", clock_near),
     Fault("clock-far", "one clock off by 15 s to a day", clock_far),
     Fault("clocks-jump", "clocks that jump by up to a minute", clocks_jump),
+    Fault("strangers", "strangers at one node's ports: many greetings at once, garbage", strangers_call),
     Fault("storm", "slow lines, a clock off, a kill and a pause at once", storm),
     Fault("full-disk", "a full disk", full_disk),
     Fault("damaged-disk", "damaged database files; rebuilt from the others", damaged_disk),
+    Fault("torn-disk", "the end of the database's log lost", torn_disk),
     Fault("old-disk", "an old copy of the database put back", old_disk),
 )
 FAULT_OF = {fault.name: fault for fault in FAULTS}
