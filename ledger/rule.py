@@ -103,6 +103,23 @@ def signed_by(parties: Parties) -> Authorise:
     return authorise
 
 
+def is_authors_own(state: State, tx: ParsedTransaction) -> bool:
+    """Whether its author signed it, as far as `state` tells (T6): if not, anybody can have made it.
+
+    No rule: who must sign is said by the rules of each type. An author that is not known yet signs nothing.
+    """
+    author = tx.body.author
+    federation = state.federation(author)
+    if federation.decision_keys is not None:
+        return federation.service_key in tx.signers or _reached(federation.decision_keys, tx)
+    keys = state.account(author).keys or state.account(limits.organisation_of(author)).keys
+    return keys is not None and _reached(keys, tx)
+
+
+def _reached(keys: KeySet, tx: ParsedTransaction) -> bool:
+    return sum(key in tx.signers for key in keys.public_keys) >= keys.threshold
+
+
 def _check_author(state: State, author: str) -> Refusal | None:
     """T5, T7: an author that is not known is said before whatever else was found."""
     if state.account(author).opened_height or state.federation(author).decision_keys is not None:

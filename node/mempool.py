@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 
 from config import MempoolSection
-from ledger.limits import organisation_of
+from ledger.limits import federation_of, organisation_of
 from ledger.refusals import Refusal
 from ledger.rule import ParsedTransaction
 
@@ -25,14 +25,21 @@ PARSED_MAX = 20_000
 """How many parsed transactions, and bytes of them, are remembered beside those that wait."""
 
 
+STRANGERS = ""
+"""Whose they are that their author did not sign, or whose author is not known (yet): nobody's."""
+STRANGERS_SHARE = 16
+"""All of them together may take this fraction of the mempool."""
+
+
 class Entry:
     """One transaction that waits."""
 
     __slots__ = ("added_ms", "is_local", "organisation", "sent_ms", "tx")
 
-    def __init__(self, tx: ParsedTransaction, now_ms: int, is_local: bool) -> None:
+    def __init__(self, tx: ParsedTransaction, organisation: str, now_ms: int, is_local: bool) -> None:
         self.tx = tx
-        self.organisation = organisation_of(tx.body.author)
+        self.organisation = organisation
+        """Whose bounds it counts against."""
         self.added_ms = now_ms
         self.sent_ms = now_ms
         self.is_local = is_local
@@ -46,18 +53,51 @@ class Taken(Enum):
     ALREADY_WAITING = "already waiting"
     FULL = "the mempool is full"
     ORGANISATION_FULL = "too many transactions of this organisation are waiting"
+    FEDERATION_FULL = "too many transactions of this federation's organisations are waiting"
+    STRANGERS_FULL = "too many transactions are waiting that their author, as known so far, did not sign"
+
+    @property
+    def is_in(self) -> bool:
+        """Whether it waits now."""
+        return self in (Taken.NEW, Taken.ALREADY_WAITING)
+
+
+class Share:
+    """What waits of one organisation, or one federation, and the most that may."""
+
+    __slots__ = ("bytes", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.bytes = 0
+
+    def has_room(self, size: int, transactions_max: int, bytes_max: int) -> bool:
+        """Whether one more of `size` bytes is within bounds; the first always is."""
+        return not self.count or (self.count < transactions_max and self.bytes + size <= bytes_max)
 
 
 class Mempool:
     """The transactions that wait, in order of arrival."""
 
-    def __init__(self, bounds: MempoolSection, parse: Callable[[bytes], ParsedTransaction | Refusal]) -> None:
-        """`parse`: bytes to a transaction whose form and signatures are right; pure."""
+    def __init__(
+        self,
+        bounds: MempoolSection,
+        parse: Callable[[bytes], ParsedTransaction | Refusal],
+        *,
+        faulty: int = 0,
+        is_authors_own: Callable[[ParsedTransaction], bool] = lambda tx: True,
+    ) -> None:
+        """`parse`: bytes to a transaction whose form and signatures are right; pure. `faulty`: how many
+        federations may lie; they leave room for the others. `is_authors_own`: whether the author signed it,
+        as far as the final state tells."""
         self._bounds = bounds
         self._parse = parse
+        self._liars = faulty
+        self.is_authors_own = is_authors_own
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
         self._bytes = 0
-        self._by_organisation: dict[str, int] = {}
+        self._by_organisation: dict[str, Share] = {}
+        self._by_federation: dict[str, Share] = {}
         self._waiting: dict[bytes, ParsedTransaction] = {}
         """What waits, by its bytes."""
         self._parsed: OrderedDict[bytes, ParsedTransaction] = OrderedDict()
@@ -94,12 +134,14 @@ class Mempool:
         bounds = self._bounds
         if len(self._entries) >= bounds.transactions_max or self._bytes + len(tx.raw) > bounds.bytes_max:
             return Taken.FULL
-        entry = Entry(tx, now_ms, is_local)
-        waiting = self._by_organisation.get(entry.organisation, 0)
-        if waiting >= bounds.per_organisation_max:
-            return Taken.ORGANISATION_FULL
-        self._by_organisation[entry.organisation] = waiting + 1
-        self._entries[tx.tx_id] = entry
+        organisation = organisation_of(tx.body.author) if self.is_authors_own(tx) else STRANGERS
+        size = len(tx.raw)
+        if turned_away := self._turned_away(organisation, size):
+            return turned_away
+        for share in self._shares(organisation):
+            share.count += 1
+            share.bytes += size
+        self._entries[tx.tx_id] = Entry(tx, organisation, now_ms, is_local)
         self._bytes += len(tx.raw)
         self._waiting[tx.raw] = tx
         if self._parsed.pop(tx.raw, None) is not None:
@@ -136,12 +178,33 @@ class Mempool:
             self._fresh.pop(tx_id, None)
             self._bytes -= len(entry.tx.raw)
             self._waiting.pop(entry.tx.raw, None)
-            left = self._by_organisation[entry.organisation] - 1
-            if left:
-                self._by_organisation[entry.organisation] = left
-            else:
+            for share in self._shares(entry.organisation):
+                share.count -= 1
+                share.bytes -= len(entry.tx.raw)
+            if not self._by_organisation[entry.organisation].count:
                 del self._by_organisation[entry.organisation]
         return removed
+
+    def _turned_away(self, organisation: str, size: int) -> Taken | None:
+        """Which bound one more of an organisation would exceed."""
+        bounds, (own, together) = self._bounds, self._shares(organisation)
+        if organisation == STRANGERS:
+            most, bytes_most = bounds.transactions_max // STRANGERS_SHARE, bounds.bytes_max // STRANGERS_SHARE
+            return None if own.has_room(size, most, bytes_most) else Taken.STRANGERS_FULL
+        bytes_max = bounds.bytes_max * bounds.per_organisation_max // bounds.transactions_max
+        if not own.has_room(size, bounds.per_organisation_max, bytes_max):
+            return Taken.ORGANISATION_FULL
+        parts = self._liars + 1
+        if not together.has_room(size, bounds.transactions_max // parts, bounds.bytes_max // parts):
+            return Taken.FEDERATION_FULL
+        return None
+
+    def _shares(self, organisation: str) -> tuple[Share, Share]:
+        """What waits of an organisation, and of its federation."""
+        own = self._by_organisation.get(organisation)
+        if own is None:
+            own = self._by_organisation[organisation] = Share()
+        return own, self._by_federation.setdefault(federation_of(organisation), Share())
 
     def expired(self, final_time_ms: int) -> list[bytes]:
         """Ids of what can no longer be included after a final block of this time (T4)."""

@@ -16,6 +16,7 @@ from consensus.journal import JournalDamaged, Snapshot
 from consensus.machine import Machine
 from ledger.chain import Chain, Tip
 from ledger.genesis import Founding, GenesisInvalid, read_genesis
+from ledger.rule import is_authors_own
 from ledger.transactions import parse_transaction
 from node.application import LedgerApplication
 from node.log import make_log
@@ -92,8 +93,11 @@ def assemble(
     member = keys.index(consensus_key.public_key)
     try:
         tables = Tables(database, founding.genesis.state_tree_bits)
-        mempool = Mempool(config.mempool, lambda raw: parse_transaction(raw, founding.hash))
+        mempool = Mempool(
+            config.mempool, lambda raw: parse_transaction(raw, founding.hash), faulty=(len(keys) - 1) // 3
+        )
         chain = open_chain(founding, database, tables, mempool)
+        mempool.is_authors_own = lambda tx: is_authors_own(chain.final_state(), tx)
     except Exception:
         database.close()
         raise

@@ -164,7 +164,7 @@ class Submissions:
         if tx.body.expires_at_ms < doors.chain.tip.time_ms:
             return tx.tx_id, self.outcome_of(tx.tx_id, Expired(tx.body.expires_at_ms))
         taken = doors.mempool.add(tx, now_ms, is_local=True)
-        if taken in (Taken.FULL, Taken.ORGANISATION_FULL):
+        if not taken.is_in:
             turned_away.append(taken)
             doors.turned_away()
             kind = pb.OUTCOME_KIND_UNKNOWN

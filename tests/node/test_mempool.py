@@ -71,7 +71,7 @@ def test_the_number_is_bounded() -> None:
 def test_the_bytes_are_bounded() -> None:
     mempool = pool()
     transactions = some(mempool, 3)
-    bounded = pool(bytes_max=sum(len(tx.raw) for tx in transactions) - 1)
+    bounded = pool(bytes_max=sum(len(tx.raw) for tx in transactions) - 1, per_organisation_max=50_000)
     taken = [bounded.add(tx, NOW, is_local=True) for tx in transactions]
     assert taken == [Taken.NEW, Taken.NEW, Taken.FULL]
     assert bounded.bytes_waiting == len(transactions[0].raw) + len(transactions[1].raw)
@@ -91,6 +91,45 @@ def test_one_organisation_cannot_fill_it() -> None:
     assert Taken.NEW is mempool.add(others, NOW, is_local=True)
     mempool.remove([tx.tx_id for tx in mine])
     assert Taken.NEW is mempool.add(hosted, NOW, is_local=True)
+
+
+def test_one_organisation_cannot_fill_it_with_few_large_transactions() -> None:
+    size = len(some(pool(), 1)[0].raw)
+    mempool = pool(transactions_max=10, per_organisation_max=4, bytes_max=10 * size + 100)
+    large = [parsed(mempool, transfer(HASH, reference="x" * 140)) for _ in range(3)]
+    others = parsed(mempool, transfer(HASH, payer=OTHER, payee=COOP))
+    taken = [mempool.add(tx, NOW, is_local=True) for tx in large]
+    assert taken == [Taken.NEW, Taken.NEW, Taken.ORGANISATION_FULL]
+    assert Taken.NEW is mempool.add(others, NOW, is_local=True)
+
+
+def test_faulty_federations_leave_room_for_the_others() -> None:
+    """However many organisations a federation opens: with one in four lying, half is left."""
+    bounds = MempoolSection(transactions_max=8, per_organisation_max=2)
+    mempool = Mempool(bounds, lambda raw: parse_transaction(raw, HASH), faulty=1)
+    flood = [parsed(mempool, transfer(HASH, payer=f"emilia/o{number}", payee=COOP)) for number in range(6)]
+    honest = [parsed(mempool, transfer(HASH, payer=f"japan/o{number}", payee=COOP)) for number in range(4)]
+    taken = [mempool.add(tx, NOW, is_local=False) for tx in flood]
+    assert taken == [Taken.NEW] * 4 + [Taken.FEDERATION_FULL] * 2
+    assert [mempool.add(tx, NOW, is_local=True) for tx in honest] == [Taken.NEW] * 4
+
+
+def test_what_its_author_did_not_sign_takes_nobodys_place() -> None:
+    """Anybody can make a transaction in anybody's name, and as many as he likes: until the rules refuse them
+    they wait in a small place of their own, and the organisation's is free."""
+    genuine: set[bytes] = set()
+    bounds = MempoolSection(transactions_max=32, per_organisation_max=3)
+    mempool = Mempool(
+        bounds, lambda raw: parse_transaction(raw, HASH), is_authors_own=lambda tx: tx.tx_id in genuine
+    )
+    forged, own = some(mempool, 10), some(mempool, 4)
+    genuine.update(tx.tx_id for tx in own)
+    taken = [mempool.add(tx, NOW, is_local=False) for tx in forged]
+    assert taken == [Taken.NEW] * 2 + [Taken.STRANGERS_FULL] * 8
+    assert not taken[-1].is_in
+    assert [mempool.add(tx, NOW, is_local=True) for tx in own] == [Taken.NEW] * 3 + [Taken.ORGANISATION_FULL]
+    mempool.remove([tx.tx_id for tx in (*forged, *own)])
+    assert [mempool.add(tx, NOW, is_local=False) for tx in forged[:2]] == [Taken.NEW] * 2
 
 
 def test_each_transaction_is_parsed_once_while_it_is_remembered() -> None:

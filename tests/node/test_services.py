@@ -30,7 +30,7 @@ from proofs.domains import genesis_hash
 from proofs.merkle import verify_consistency
 from proofs.receipts import verify_receipt, verify_state_proof
 from tests.node.acts import COOP, OTHER, open_accounts, transfer
-from tests.node.founders import write_network
+from tests.node.founders import NAMES, write_network
 from tests.node.running import credentials, running_node, stub_of
 
 FINAL, REFUSED = pb.OUTCOME_KIND_FINAL, pb.OUTCOME_KIND_REFUSED
@@ -355,7 +355,7 @@ async def test_a_full_mempool_says_when_to_come_again(tmp_path: Path) -> None:
     config = replace(write_network(tmp_path)[0], mempool=MempoolSection(transactions_max=2))
     async with running_node(config) as node, stub_of(config) as stub:
         lonely = Alone(config, node, stub)
-        opened = [open_accounts(lonely.hash, [f"emilia/c{number}"]) for number in range(4)]
+        opened = [open_accounts(lonely.hash, [f"{name}/c"], federation=name) for name in NAMES]
         first = await lonely.submit(*opened[:3], wait_ms=1)
         assert [outcome.kind for outcome in first] == [UNKNOWN] * 3
         assert len(node.parts.mempool) == 2
@@ -390,7 +390,7 @@ async def test_what_waits_and_is_turned_away_is_measured_without_a_quorum(tmp_pa
     config = replace(write_network(tmp_path)[0], mempool=MempoolSection(transactions_max=2))
     async with running_node(config) as node, stub_of(config) as stub:
         lonely = Alone(config, node, stub)
-        raws = [open_accounts(lonely.hash, [f"emilia/c{number}"]) for number in range(3)]
+        raws = [open_accounts(lonely.hash, [f"{name}/c"], federation=name) for name in NAMES[:3]]
         await lonely.submit(*raws, wait_ms=1_000)
         value = node.parts.metrics.registry.get_sample_value
         assert value("mempool_transactions") == 2
