@@ -24,6 +24,7 @@ from client.output import (
     three_figures,
     three_figures_json,
     time_json,
+    time_text,
 )
 
 EUC = Unit("EUC", 100)
@@ -93,6 +94,14 @@ def test_decimal_strings_are_exact_or_long_enough_to_be_told_apart() -> None:
 def test_people_read_hours_as_hours_and_minutes() -> None:
     assert amount_text(123450, EUC) == "1,234.50 EUC"
     assert amount_text(-185, HRS) == "-3:05 HRS"
+
+
+def test_times_that_no_calendar_holds_are_shown_as_they_are() -> None:
+    """A draft may say anything, and is looked at before it is refused."""
+    assert day_text(2**32 - 1) == "day 4294967295"
+    assert time_text(2**64 - 1) == time_json(2**64 - 1) == "18446744073709551615 ms after 1970"
+    assert time_json(253_402_300_799_999) == "9999-12-31T23:59:59.999Z"
+    assert day_text(2_932_896) == "9999-12-31"
 
 
 def test_a_negative_balance_is_said_in_words_and_the_three_figures_stand_together() -> None:
