@@ -210,12 +210,17 @@ def _names(text: str) -> list[str]:
     return names
 
 
+def _interrupt(number: int, _: object) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; the exit code: 0 when everything held."""
     asked = parsed(arguments)
     # Nodes, and they alone, have a clock that can be shifted.
     os.environ["PYTHONPATH"] = str(CLOCKS)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell has background jobs ignore it
+        signal.signal(number, _interrupt)
     directory = asked.keep or Path(tempfile.mkdtemp(prefix="ayni-torture-"))
     torture = Torture(asked, directory)
     try:
@@ -228,6 +233,8 @@ def main(arguments: list[str] | None = None) -> int:
             shutil.rmtree(directory, ignore_errors=True)
     report = torture.report
     print(json.dumps(report.document()) if asked.json else report.text())
+    if asked.json:
+        sys.stderr.write(report.text() + "\n")
     if report.wrong:
         torture.say(f"what was left is in {directory}; again: ./scripts/torture --seed {asked.seed} …")
     return 0 if report.passed else 1

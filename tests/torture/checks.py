@@ -170,8 +170,10 @@ def no_evidence(testnet: Testnet, wrong: Wrong) -> None:
 class Told:
     """What the clients were told, counted."""
 
-    sent: Counter[str] = field(default_factory=Counter)
-    answers: Counter[str] = field(default_factory=Counter)
+    sent: dict[str, int] = field(default_factory=dict)
+    """By kind."""
+    answers: dict[str, int] = field(default_factory=dict)
+    """By outcome."""
     final: int = 0
     """Transactions that a client was told are final."""
     in_log_untold: int = 0
@@ -189,14 +191,14 @@ def outcomes(journals: Iterable[Path], history: History, setup: Iterable[bytes],
     for path in journals:
         for line in journal.read(path):
             if line.what == "sent":
-                told.sent[line.kind] += 1
+                told.sent[line.kind] = told.sent.get(line.kind, 0) + 1
                 known.setdefault(line.id, set())
                 continue
             if line.what == "wrong":
                 lies.append(f"a client met {line.words} ({line.id})")
                 continue
             place = history.places.get(bytes.fromhex(line.id))
-            told.answers[line.what] += 1
+            told.answers[line.what] = told.answers.get(line.what, 0) + 1
             known.setdefault(line.id, set()).add("never" if line.never else line.what)
             if lie := contradiction(line, place):
                 lies.append(lie)
