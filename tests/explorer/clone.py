@@ -1,0 +1,73 @@
+"""Deep copies of a machine, a few times faster than `copy.deepcopy`, because most of what it holds is shared.
+
+Protobuf messages are shared: the machine never changes one that it was given or has made.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, TypeVar, cast
+
+from google.protobuf.message import Message
+
+T = TypeVar("T")
+ATOMS = (int, str, bytes, bool, float, type(None), frozenset)
+SLOTS: dict[type[Any], tuple[str, ...]] = {}
+"""The slots of each class that was met."""
+
+
+def clone(value: T, shared: dict[int, object]) -> T:
+    """Return a deep copy of a value; objects whose ids are in `shared` are not copied."""
+    return cast(T, _clone(value, dict(shared)))
+
+
+def _clone(value: Any, known: dict[int, Any]) -> Any:
+    kind = type(value)
+    if kind in ATOMS:
+        return value
+    found = known.get(id(value))
+    if found is not None:
+        return found
+    if kind is dict:
+        made: Any = {}
+        known[id(value)] = made
+        for key, item in value.items():
+            made[key if type(key) in ATOMS else _clone(key, known)] = _clone(item, known)
+        return made
+    if kind is list or kind is deque:
+        made = kind()
+        known[id(value)] = made
+        made.extend([_clone(item, known) for item in value])
+        return made
+    if kind is set:
+        return known.setdefault(id(value), {_clone(item, known) for item in value})
+    if kind is tuple:
+        return known.setdefault(id(value), tuple([_clone(item, known) for item in value]))
+    if isinstance(value, Message):
+        return value
+    return _clone_object(value, kind, known)
+
+
+def _clone_object(value: Any, kind: type[Any], known: dict[int, Any]) -> Any:
+    if issubclass(kind, tuple):
+        return known.setdefault(id(value), kind(*[_clone(item, known) for item in value]))
+    if callable(value):
+        raise TypeError(f"no copy can be made of {value!r}: it would be bound to the original")
+    made = object.__new__(kind)
+    known[id(value)] = made
+    for name in _slots(kind):
+        object.__setattr__(made, name, _clone(getattr(value, name), known))
+    state = getattr(value, "__dict__", None)
+    if state:
+        own = made.__dict__
+        for name, item in state.items():
+            own[name] = _clone(item, known)
+    return made
+
+
+def _slots(kind: type[Any]) -> tuple[str, ...]:
+    known = SLOTS.get(kind)
+    if known is None:
+        names = [name for base in kind.__mro__ for name in base.__dict__.get("__slots__", ())]
+        known = SLOTS[kind] = tuple(names)
+    return known
