@@ -78,9 +78,13 @@ class Clients:
     async def work(self, pause_ms: int) -> None:
         """One client, until told to stop."""
         while self.is_working:
-            for attempt in self._wanted():
-                self.attempts.append(attempt)
-                await self.pursue([attempt], self._chance.randrange(1, 4))
+            wanted = [each for _ in range(self._chance.randrange(1, 4)) for each in self._wanted()]
+            self.attempts += wanted
+            if self._chance.random() < 0.8:
+                await self.pursue(wanted, self._chance.randrange(1, 4))
+            else:  # each by itself, so that they meet other nodes
+                for attempt in wanted:
+                    await self.pursue([attempt], self._chance.randrange(1, 3))
             if self._chance.random() < 0.5:
                 await self._read()
             await rest(self._chance.expovariate(1000 / pause_ms))
@@ -89,13 +93,13 @@ class Clients:
         """Sends the same bytes to one node after another, until the answer is final or patience ends."""
         for _ in range(tries):
             host = self._chance.choice(self.cluster.hosts)
-            wait_ms = self._chance.choice([0, 300, 2_000])
+            wait_ms = self._chance.choice([0, 100, 300, 1_500])
             outcomes = await self._submit(host, attempts, wait_ms)
             done = (pb.OUTCOME_KIND_FINAL, pb.OUTCOME_KIND_EXPIRED)
             is_done = bool(outcomes) and all(outcome.kind in done for outcome in outcomes)
             if is_done and self._chance.random() < 0.8:
                 return
-            await rest(self._chance.uniform(0.05, 1.0))
+            await rest(self._chance.uniform(0.02, 0.4))
 
     async def _submit(self, host: Host, attempts: list[Attempt], wait_ms: int) -> list[pb.Outcome]:
         request = self.cluster.submit([attempt.raw for attempt in attempts], wait_ms)

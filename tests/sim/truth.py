@@ -31,9 +31,8 @@ class Truth:
         history = founded.history
         self.founded = founded
         self.membership = founded.founding.membership
-        self.reader = MemoryReader(BITS)
-        self.reader.write(Chain.founding_records(founded.founding))
-        self.chain = Chain(founded.founding, self.reader, None)
+        self.reader = _copy(history.reader)
+        self.chain = Chain(founded.founding, self.reader, history.chain.tip)
         self.blocks: list[CertifiedBlock] = []
         self.digests: dict[int, bytes] = {}
         self.times_ms: dict[int, int] = {0: founded.founding.genesis.time_ms}
@@ -45,10 +44,11 @@ class Truth:
         """(account, unit) to (height, balance), ascending."""
         self.heights: dict[int, int] = {}
         """Host to the height on its disk."""
-        self._link = Link(founded.founding.hash, 0, 0, founded.founding.genesis.time_ms, True)
+        tip = history.chain.tip
+        self._link = Link(tip.digest, tip.height, history.view, tip.time_ms, True)
         self._nonces: set[tuple[str, bytes]] = set()
-        for block in history.blocks:
-            self._extend(block, "the founding history")
+        for final, block in zip(history.finals, history.blocks, strict=True):
+            self._note(final, block)
         self.began_at = self.height
 
     @property
@@ -97,13 +97,19 @@ class Truth:
             (final,) = self.chain.finalise(self._link.digest)
         except (CertifiedInvalid, BlockInvalid, UnknownParent) as error:
             raise Violation(f"block {header.height}, final at {who}, does not check: {error}") from None
-        self.blocks.append(block)
-        self.digests[header.height] = self._link.digest
-        self.times_ms[header.height] = header.time_ms
-        self._keep(final)
+        self._note(final, block)
+        self.reader.write(final.writes)
+        for entry in final.entries:
+            logged = LoggedTransaction(entry.log_index, header.height, entry.tx.raw, entry.result)
+            self.reader.transactions[entry.tx.tx_id] = logged
+            self.reader.nonces[entry.tx.body.author, entry.tx.body.nonce] = entry.tx.tx_id
 
-    def _keep(self, final: FinalBlock) -> None:
+    def _note(self, final: FinalBlock, block: CertifiedBlock) -> None:
+        """Remembers what a final block says. Raises Violation."""
         height = final.header.height
+        self.blocks.append(block)
+        self.digests[height] = final.digest
+        self.times_ms[height] = final.header.time_ms
         for entry in final.entries:
             tx_id, use = entry.tx.tx_id, (entry.tx.body.author, entry.tx.body.nonce)
             if tx_id in self.results or use in self._nonces:
@@ -111,11 +117,6 @@ class Truth:
             self._nonces.add(use)
             self.log.append(tx_id)
             self.results[tx_id] = (height, entry.log_index, entry.result)
-            self.reader.transactions[tx_id] = LoggedTransaction(
-                entry.log_index, height, entry.tx.raw, entry.result
-            )
-            self.reader.nonces[use] = tx_id
-        self.reader.write(final.writes)
         for key, value in final.writes.items():
             if key[:2] == b"b|":
                 _, account, unit = key.decode().split("|")
@@ -147,3 +148,12 @@ class Truth:
                 if state.get(key) != self.reader.values.get(key)
             )
             raise Violation(f"{host.name}: its state at {height} differs in {off[0]!r} and others")
+
+
+def _copy(reader: MemoryReader) -> MemoryReader:
+    """A ledger's state to go on from."""
+    copy = MemoryReader(BITS)
+    copy.write(dict(reader.values))
+    copy.transactions = dict(reader.transactions)
+    copy.nonces = dict(reader.nonces)
+    return copy
