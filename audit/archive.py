@@ -32,9 +32,13 @@ HISTORY = "history.bin"
 MANIFEST = "manifest.json"
 FILES = (GENESIS, HISTORY, MANIFEST)
 
+FRAME_LENGTH = "frame length"
+"""In findings: the four bytes before a frame."""
+
 LENGTH_BYTES = 4
 GENESIS_BYTES_MAX = 1 << 20
 MANIFEST_BYTES_MAX = 1 << 16
+_REST_BYTES = 16 << 10
 FRAME_BYTES_MAX = 64 << 20
 """A body has 4 MiB; the rest is room for the nullifications of a long outage."""
 
@@ -231,6 +235,11 @@ class Frames:
         """Return a frame that was read before."""
         return self._frame(self.offsets[number], number)
 
+    def rest(self) -> bytes:
+        """Return some of what follows the last frame that was read."""
+        self._stream.seek(self.position)
+        return self._stream.read(_REST_BYTES)
+
     def _frame(self, offset: int, number: int) -> bytes:
         self._stream.seek(offset)
         prefix = self._stream.read(LENGTH_BYTES)
@@ -243,7 +252,7 @@ class Frames:
                     f"the file ends inside a frame: at byte {offset} one of {length} bytes begins, "
                     f"{max(left, 0)} are left",
                     height=number or None,
-                    field="frame length",
+                    field=FRAME_LENGTH,
                 )
             )
         if length > FRAME_BYTES_MAX:
@@ -252,7 +261,7 @@ class Frames:
                     HISTORY,
                     f"the frame at byte {offset} has {length} bytes; at most {FRAME_BYTES_MAX} are allowed",
                     height=number or None,
-                    field="frame length",
+                    field=FRAME_LENGTH,
                 )
             )
         return self._stream.read(length)

@@ -18,14 +18,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from google.protobuf.message import DecodeError
+
 from audit import archive, naive
-from audit.archive import GENESIS, HISTORY, Frames
+from audit.archive import FRAME_LENGTH, GENESIS, HISTORY, Frames
 from audit.certified import CertifiedInvalid, Link, follow, signatures_in
 from audit.findings import AuditStopped, Finding, Report
 from audit.naive_books import NaiveBooks
 from audit.reader import AuditReader
 from audit.recomputed import compare_block, compare_state
-from ayni.v1.block_pb2 import BlockBody, CertifiedBlock, Header
+from ayni.v1.block_pb2 import BlockBody, Certificate, CertifiedBlock, Header
 from ayni.v1.receipt_pb2 import ExportHead
 from ayni.v1.transaction_pb2 import SignedTransaction
 from ledger.chain import BlockInvalid, Chain, Entry, Executed, UnknownParent
@@ -35,12 +37,14 @@ from ledger.refusals import Refusal
 from ledger.transactions import parse_transaction
 from ledger.wire import NotCanonical, check
 from proofs import statetree
-from proofs.domains import tx_id
+from proofs.domains import HASH_BYTES, tx_id
 
 Progress = Callable[[int, int], None]
 """Called now and then with (bytes of the history verified, bytes in all)."""
 
 _WHOLE = "whole transaction"
+_FINALIZATION_TAG = b"\x2a"
+"""The first byte of a CertifiedBlock's last field; no frame's length begins so."""
 _TRANSACTION_FIELD = re.compile(r"transactions\[(\d+)\]\.?(.*)", re.DOTALL)
 
 
@@ -107,13 +111,7 @@ class _Audit:
         self.link = Link(self.founding.hash, 0, 0, self.founding.genesis.time_ms, final=True)
         self.report.tip = self.founding.hash
         self.report.time_ms = self.founding.genesis.time_ms
-        head: ExportHead | None = None
-        for frame in frames:
-            if head is None:
-                head = self._read_head(frame)
-            else:
-                self._verify_block(frame)
-            self.progress(frames.position, size)
+        head = self._verify_frames(frames)
         if head is None:
             raise AuditStopped(Finding(HISTORY, "it is empty; it begins with an ExportHead"))
         if not self.link.final:
@@ -124,6 +122,35 @@ class _Audit:
             )
         self._compare_head(head)
 
+    def _verify_frames(self, frames: Frames) -> ExportHead | None:
+        head: ExportHead | None = None
+        try:
+            for frame in frames:
+                if head is None:
+                    head = self._read_head(frame)
+                else:
+                    self._verify_block(frame)
+                self.progress(frames.position, frames.size)
+        except AuditStopped as stopped:
+            if stopped.finding.field == FRAME_LENGTH and self._is_cut_short(frames.rest()):
+                text = "it ends the frame before the block's finalisation, which follows"
+                finding = Finding(HISTORY, text, self.link.height, field=FRAME_LENGTH)
+                raise AuditStopped(finding) from None
+            raise
+        return head
+
+    def _is_cut_short(self, rest: bytes) -> bool:
+        """Whether what follows the last block's frame is its finalisation, which it lacks."""
+        if self.link.final or not rest.startswith(_FINALIZATION_TAG) or len(rest) < 3:
+            return False
+        length, start = rest[1], 2
+        if length >= 0x80:  # a varint of two bytes; a certificate has no more than these can say
+            length, start = length & 0x7F | rest[2] << 7, 3
+        try:
+            return Certificate.FromString(rest[start : start + length]).digest == self.link.digest
+        except DecodeError:
+            return False
+
     def _read_head(self, frame: bytes) -> ExportHead:
         try:
             head = check(ExportHead, frame)
@@ -131,6 +158,9 @@ class _Audit:
             raise AuditStopped(Finding(HISTORY, error.reason, field=f"head.{error.path}")) from None
         if head.genesis != self.founding.signed:
             raise AuditStopped(Finding(HISTORY, f"it is not what {GENESIS} holds", field="head.genesis"))
+        if len(head.tip) != HASH_BYTES:
+            text = f"it has {len(head.tip)} bytes; a digest has {HASH_BYTES}"
+            raise AuditStopped(Finding(HISTORY, text, field="head.tip"))
         return head
 
     def _compare_head(self, head: ExportHead) -> None:

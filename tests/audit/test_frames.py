@@ -11,8 +11,12 @@ import pytest
 
 from audit import Report
 from audit.archive import HISTORY, LENGTH_BYTES
+from ayni.v1.block_pb2 import CertifiedBlock
+from ayni.v1.receipt_pb2 import ExportHead
 from tests.audit.forks import double_spend
-from tests.audit.tampering import Spoiler, small, tiny
+from tests.audit.history import History
+from tests.audit.tampering import Spoiler, joined, small, tiny
+from tests.audit.wirefields import spans
 from tests.sim.signatures import remembered
 
 CUTS = 60
@@ -109,7 +113,34 @@ def test_a_block_of_another_history_of_the_same_network(tmp_path: Path) -> None:
     assert report.blocks == 2
 
 
-def test_bytes_after_the_last_frame(spoiler: Spoiler) -> None:
-    for tail in (b"\0", b"\0\0\0\0", b"\0\0\0\1\0", b"\xff" * 8):
+def test_bytes_after_the_last_frame(spoiler: Spoiler, tmp_path: Path) -> None:
+    for tail in (b"\0", b"\0\0\0\0", b"\0\0\0\1\0", b"\xff" * 8, b"\x2a", b"\x2a\x80"):
         report = spoiler.verify(HISTORY, spoiler.files[HISTORY] + tail)
         assert first_in_history(report)[0] == len(spoiler.frames), tail
+    cut = Spoiler(History(("solo",), bits=1), tmp_path / "export")  # nothing after the head but the tail
+    for tail in (b"\x2a", b"\x2a\x80", b"\x2a\x80\xff\x01"):
+        assert first_in_history(cut.verify(HISTORY, cut.files[HISTORY] + tail)) == (1, "frame length"), tail
+    unfinal = Spoiler(tiny(), tmp_path / "unfinal")
+    for tail in (b"\x2a", b"\x2a\x80", b"\x2a\x80\xff\x01"):
+        report = unfinal.verify(HISTORY, joined(unfinal.frames[:3]) + tail)
+        assert first_in_history(report) == (3, "frame length"), tail
+
+
+def test_a_length_that_ends_a_frame_before_its_last_field(tmp_path: Path) -> None:
+    """What is cut off is read as a length, and it is none: the frame before it is named all the same."""
+    for name, history in (("tiny", tiny()), ("small", small())):
+        spoiler = Spoiler(history, tmp_path / name)
+        data = spoiler.files[HISTORY]
+        for height, frame in enumerate(spoiler.frames):
+            block = CertifiedBlock.FromString(frame) if height else None
+            if block is not None and not block.HasField("finalization"):
+                continue
+            last = list(spans(frame, CertifiedBlock if height else ExportHead))
+            cut = next(span.start for span in last if span.path in ("finalization tag", "tip tag"))
+            at = spoiler.starts_at(height) - LENGTH_BYTES
+            shorter = data[:at] + cut.to_bytes(LENGTH_BYTES) + data[at + LENGTH_BYTES :]
+            field = "frame length" if height else "head.tip"
+            assert first_in_history(spoiler.verify(HISTORY, shorter)) == (height or None, field), (
+                name,
+                height,
+            )
