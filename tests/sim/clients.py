@@ -72,8 +72,8 @@ class Clients:
         self.outcomes: Counter[str] = Counter()
         self.is_working = True
         self._chance = chance
-        self._seen: dict[tuple[int, int], int] = {}
-        """(host, life) to the highest height that it showed."""
+        self._shown: dict[int, int] = {}
+        """Host to the highest height that it showed to anybody, over all its lives."""
 
     async def work(self, pause_ms: int) -> None:
         """One client, until told to stop."""
@@ -123,6 +123,7 @@ class Clients:
             Told(host.name, outcome.kind, outcome.height, outcome.log_index, outcome.result,
                  self.truth.times_ms[self.truth.height])
         )  # fmt: skip
+        self._show(host, outcome.height)
         if outcome.HasField("receipt"):
             proven = verify_receipt(outcome.receipt, self.cluster.founded.founding.hash)
             if proven.tx_id != attempt.tx_id:
@@ -132,21 +133,23 @@ class Clients:
         host = self._chance.choice(self.cluster.hosts)
         account = self._chance.choice([*self.cluster.founded.cast.everyone, "pool"])
         request = pb.GetAccountRequest(account=account)
-        life = (host.index, host.lives)
-        begun_at = self._seen.get(life, 0)
+        shown = self._shown.get(host.index, 0)
         try:
             answer: pb.GetAccountResponse = await self.cluster.call(host, "GetAccount", request, CALL_SECONDS)
         except (CallFailed, TimeoutError):
             return
-        if host.is_byzantine:
+        if not host.is_honest:
             return
         self.outcomes["read"] += 1
-        if answer.at.height < begun_at:
-            raise Violation(f"{host.name} showed height {begun_at}, later {answer.at.height}")
-        self._seen[life] = max(self._seen.get(life, 0), answer.at.height)
+        if answer.at.height < shown:
+            raise Violation(f"{host.name} showed height {shown}, and later {answer.at.height}")
+        self._show(host, answer.at.height)
         for entry in answer.balances:
             balance = entry.record.balance
             self.reads.append(Read(host.name, account, entry.unit, answer.at.height, balance))
+
+    def _show(self, host: Host, height: int) -> None:
+        self._shown[host.index] = max(self._shown.get(host.index, 0), height)
 
     def _wanted(self) -> list[Attempt]:
         """What somebody wants next: something right, or wrong on purpose, or two that exclude each other."""

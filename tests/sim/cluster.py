@@ -359,10 +359,6 @@ class _Context:
     """As much of a grpc context as a unary call needs."""
 
     def peer(self) -> str:
-        """Where the client is."""
-        return "ipv4:192.0.2.1:50000"
-
-    def peer(self) -> str:
         """All clients of a simulation are at one address."""
         return "ipv4:10.0.0.1:1"
 
