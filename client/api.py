@@ -188,8 +188,25 @@ class Client:
         return proof, record
 
     def evidence(self) -> wire.ListEvidenceResponse:
-        """What proves that a validator signed what no honest one signs."""
+        """What proves that a validator signed what no honest one signs, as one node has it."""
         return self._read("ListEvidence", wire.ListEvidenceRequest(), wire.ListEvidenceResponse)
+
+    def evidence_of_each(self) -> Iterator[tuple[str, list[block_pb2.Evidence]]]:
+        """(address, its evidence) of every node that answers: each has what it met with itself.
+
+        Raises NoNode when none does.
+        """
+        failures: list[tuple[Node, NotThisNode]] = []
+        nodes = list(self.nodes)
+        for node in nodes:
+            try:
+                answer = node.call("ListEvidence", wire.ListEvidenceRequest(), self._timeout_s)
+            except NotThisNode as failure:
+                failures.append((node, failure))
+                continue
+            yield node.address.address, list(answer.evidence)
+        if len(failures) == len(nodes):
+            raise no_node(self.network, failures)
 
     def block(self, height: int) -> block_pb2.CertifiedBlock:
         """One final block with its certificates. Raises NotFound."""

@@ -18,9 +18,10 @@ DEADLINE_SECONDS = 30.0
 
 @contextmanager
 def running_network(
-    directory: Path, validators: int = 4, *, close_periods: bool = False
+    directory: Path, validators: int = 4, *, close_periods: bool = False, only: tuple[int, ...] = ()
 ) -> Iterator[Testnet]:
-    """A network that is up; stopped on the way out, its logs shown when something failed."""
+    """A network that is up (or `only` these nodes of it); stopped on the way out, its logs shown when
+    something failed."""
     testnet = create(
         directory / "network",
         Founding("test", federation_names(validators), state_tree_bits=8),
@@ -30,7 +31,7 @@ def running_network(
     )
     try:
         with testnet:
-            testnet.start()
+            testnet.start(*only)
             yield testnet
     except BaseException:
         print_logs(testnet)

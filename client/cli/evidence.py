@@ -1,7 +1,8 @@
 """`ayni evidence`: what proves that a validator signed what no honest one signs.
 
-Decides how evidence is listed and written to files. Each one is verified here before it is shown; what
-counts as evidence is proofs/evidence.py (docs/protocol.md, C8).
+Decides how evidence is listed and written to files. Every node of the network is asked, because each has
+what it met with itself; each piece is verified here before it is shown. What counts as evidence is
+proofs/evidence.py (docs/protocol.md, C8).
 """
 
 from __future__ import annotations
@@ -55,10 +56,11 @@ def command() -> None:
 @command.command("list")
 @shared_options
 def list_command(context: Context) -> None:
-    """List what the node has, each verified."""
-    found = _verified(context)
+    """List what the nodes have, each verified."""
+    found, asked = _verified(context)
 
     def render(target: Console) -> None:
+        _print_silent(target, context, asked)
         if not found:
             target.print("no evidence against anybody")
             return
@@ -66,7 +68,8 @@ def list_command(context: Context) -> None:
         print_table(target, ("validator", "view", "signed both"), rows, right=("view",))
         target.print("write it to files with `ayni evidence export -o DIR`")
 
-    context.output.result("evidence", {"evidence": [_guilt_json(one) for one in found]}, render)
+    document = {"evidence": [_guilt_json(one) for one in found], "nodes": asked}
+    context.output.result("evidence", document, render)
 
 
 @command.command("export")
@@ -81,7 +84,7 @@ def list_command(context: Context) -> None:
 @shared_options
 def export_command(context: Context, directory: Path) -> None:
     """Write each to a file that anybody can verify."""
-    found = _verified(context)
+    found, asked = _verified(context)
     names: dict[str, int] = {}
     written: list[str] = []
     for one in found:
@@ -94,6 +97,7 @@ def export_command(context: Context, directory: Path) -> None:
         written.append(str(path))
 
     def render(target: Console) -> None:
+        _print_silent(target, context, asked)
         if not written:
             target.print("no evidence against anybody; nothing written")
             return
@@ -103,27 +107,38 @@ def export_command(context: Context, directory: Path) -> None:
             f"verify them: ayni audit evidence FILE --genesis {context.network.name}", soft_wrap=True
         )
 
-    context.output.result("evidence-files", {"files": written}, render)
+    context.output.result("evidence-files", {"files": written, "nodes": asked}, render)
 
 
-def _verified(context: Context) -> list[Guilt]:
-    """The node's evidence, verified. Raises VerificationFailed."""
+def _verified(context: Context) -> tuple[list[Guilt], list[str]]:
+    """The nodes' evidence, verified, each once, and the nodes that answered. Raises VerificationFailed."""
     from proofs.evidence import EvidenceInvalid, verify_evidence
     from proofs.membership import membership_of
 
     membership = membership_of(genesis_pb2.SignedGenesis.FromString(context.network.signed_genesis))
-    found: list[Guilt] = []
-    for one in context.client.evidence().evidence:
-        try:
-            member = verify_evidence(one, membership)
-        except EvidenceInvalid as error:
-            raise VerificationFailed(
-                "What the node shows as evidence proves nothing.",
-                f"{error}.",
-                "Ask another node with --node.",
-            ) from error
-        found.append(Guilt(one, member, membership.members[member].name))
-    return found
+    found: dict[bytes, Guilt] = {}
+    asked: list[str] = []
+    for node, shown in context.client.evidence_of_each():
+        asked.append(node)
+        for one in shown:
+            try:
+                member = verify_evidence(one, membership)
+            except EvidenceInvalid as error:
+                raise VerificationFailed(
+                    f"What the node {node} shows as evidence proves nothing.",
+                    f"{error}.",
+                    "Ask the others: name them with --node.",
+                ) from error
+            guilt = Guilt(one, member, membership.members[member].name)
+            found.setdefault(one.SerializeToString(deterministic=True), guilt)
+    ordered = sorted(found.values(), key=lambda one: (one.member, one.evidence.first.view, one.votes))
+    return ordered, asked
+
+
+def _print_silent(target: Console, context: Context, asked: list[str]) -> None:
+    silent = [node.address for node in context.network.nodes if node.address not in asked]
+    if silent:
+        target.print(f"did not answer: {', '.join(silent)}; they may have more", soft_wrap=True)
 
 
 def _guilt_json(one: Guilt) -> dict[str, Any]:

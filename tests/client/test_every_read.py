@@ -114,11 +114,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 def prepare(desk: Desk) -> None:
     """A settled period, and one of each file that a command reads."""
     payment, decision = FILES["PAYMENT"], FILES["DECISION"]
-    desk.do(*["decision", "draft", "parameter", "period-min", "0s", "-o"], decision)
+    desk.do("decision", "draft", "parameter", "period-min", "0s", "-o", decision)
     desk.do("decision", "sign", decision)
     desk.do("decision", "submit", decision)
-    desk.do(*["pool", "close-period"])
-    desk.do(*["tx", "build", "emilia/cadiai", "emilia/camst", "12.50", "EUC", "-o"], payment)
+    desk.do("pool", "close-period")
+    desk.do("tx", "build", "emilia/cadiai", "emilia/camst", "12.50", "EUC", "-o", payment)
     desk.do("tx", "submit", payment)
     desk.do("tx", "receipt", desk.read("tx", "inspect", payment)["tx_id"], "-o", FILES["RECEIPT"])
     desk.do("account", "proof", "emilia/cadiai", "--balance", "EUC", "-o", FILES["PROOF"])

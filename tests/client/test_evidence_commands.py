@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from ayni.v1 import block_pb2, ledger_service_pb2
-from client.networks import write_atomically
+from client.networks import Networks, save_networks, write_atomically
 from proofs.domains import vote_message
 from proofs.evidence import make_evidence
 from tests.client.conftest import Ayni, three_lines
@@ -28,10 +28,10 @@ class Witness(FakeNode):
     def ListEvidence(self, request: Any, context: grpc.ServicerContext) -> Any:
         return ledger_service_pb2.ListEvidenceResponse(evidence=self.evidence)
 
-    def twice(self, view: int) -> block_pb2.Evidence:
+    def twice(self, view: int, other: bytes = b"b") -> block_pb2.Evidence:
         """Lazio notarized two blocks in one view."""
         votes = []
-        for digest in (b"a" * 32, b"b" * 32):
+        for digest in (b"a" * 32, other * 32):
             kind = block_pb2.VOTE_KIND_NOTARIZE
             message = vote_message(self.genesis_hash, 0, view, kind, digest)
             signature = seeded("lazio consensus").sign(message)
@@ -61,19 +61,22 @@ def test_evidence_is_listed_with_who_and_where(ayni: Ayni, node: Witness) -> Non
 def test_evidence_is_written_to_files_that_the_auditor_verifies(
     ayni: Ayni, node: Witness, tmp_path: Path
 ) -> None:
-    node.evidence = [node.twice(7), node.twice(8), node.twice(7)]
+    node.evidence = [node.twice(7), node.twice(8), node.twice(7, b"c")]
     directory = tmp_path / "evidence"
     written = json.loads(ayni("evidence", "export", "-o", directory, "--json").out)["files"]
     assert [Path(name).name for name in written] == [
         "lazio-epoch-0-view-7.evidence",
-        "lazio-epoch-0-view-8.evidence",
         "lazio-epoch-0-view-7-2.evidence",
+        "lazio-epoch-0-view-8.evidence",
     ]
     genesis = tmp_path / "genesis.bin"
     write_atomically(genesis, node.genesis.SerializeToString(deterministic=True))
     for name in written:
         verified = ayni("audit", "evidence", name, "--genesis", genesis)
-        assert verified.out.splitlines()[0] == f"{name} proves that lazio (member 1) signed"
+        assert verified.out.splitlines()[0] == (
+            f"{name} proves that lazio (member 1) signed notarize and notarize in view "
+            f"{7 if '-7' in name else 8}"
+        )
 
 
 def test_what_proves_nothing_is_not_shown_as_evidence(ayni: Ayni, node: Witness) -> None:
@@ -83,6 +86,25 @@ def test_what_proves_nothing_is_not_shown_as_evidence(ayni: Ayni, node: Witness)
     result = ayni("evidence", "list")
     assert (result.code, result.out) == (4, "")
     lines = three_lines(result.err)
-    assert lines[0] == "ayni: What the node shows as evidence proves nothing."
+    shown = f"127.0.0.1:{node.port} shows as evidence proves nothing."
+    assert lines[0] == f"ayni: What the node {shown}"
     assert lines[1].startswith("  why:  second: ")
-    assert lines[2] == "  next: Ask another node with --node."
+    assert lines[2] == "  next: Ask the others: name them with --node."
+
+
+def test_every_node_is_asked_and_who_did_not_answer_is_named(ayni: Ayni, node: Witness, home: Path) -> None:
+    """Each node has what it met with itself; what two have is shown once."""
+    other, gone = Witness(), Witness()
+    gone.stop()
+    node.evidence = [node.twice(7), node.twice(9)]
+    other.evidence = [other.twice(7), other.twice(8)]
+    save_networks(home, Networks({"valley": node.network(gone, other)}, "valley"))
+    try:
+        listed = ayni("evidence", "list")
+        document = json.loads(ayni("evidence", "list", "--json").out)
+    finally:
+        other.stop()
+    assert listed.out.splitlines()[0] == f"did not answer: 127.0.0.1:{gone.port}; they may have more"
+    assert [line.split()[1] for line in listed.out.splitlines()[2:5]] == ["7", "8", "9"]
+    assert [one["view"] for one in document["evidence"]] == [7, 8, 9]
+    assert document["nodes"] == [f"127.0.0.1:{one.port}" for one in (node, other)]
