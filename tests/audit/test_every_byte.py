@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -30,18 +29,16 @@ from tests.audit.year import year
 from tests.sim.signatures import remembered
 from tests.vectors.founding import canonical, vote
 
+pytestmark = pytest.mark.timeout(600)
+
 OF_A_KIND = 1
 OF_A_KIND_EXHAUSTIVE = 20
 """Bytes of each kind of field."""
+OF_FOUR_MEMBERS = 40
+"""Bytes of each file of the history of four members."""
 OF_A_PROOF = 300
 """Bytes of each file of proof."""
-
-
-@pytest.fixture(autouse=True)
-def quick(exhaustive: bool) -> Iterator[None]:
-    """Each signature is verified once, unless there is time."""
-    with nullcontext() if exhaustive else remembered():
-        yield
+REMEMBERED_POSITIONS = 32
 
 
 def other_values(
@@ -51,10 +48,18 @@ def other_values(
     positions: Sequence[int] = range(len(data))
     if most is not None and not exhaustive:
         positions = sorted(chance.sample(positions, min(most, len(positions))))
-    for position in positions:
-        others = [value for value in range(256) if value != data[position]]
-        for value in others if exhaustive else [chance.choice(others)]:
-            yield position, value
+    for some in batched(positions):
+        with remembered():
+            for position in some:
+                others = [value for value in range(256) if value != data[position]]
+                for value in others if exhaustive else [chance.choice(others)]:
+                    yield position, value
+
+
+def batched(positions: Sequence[int]) -> Iterator[Sequence[int]]:
+    """A few at a time: signatures are remembered for so long."""
+    for start in range(0, len(positions), REMEMBERED_POSITIONS):
+        yield positions[start : start + REMEMBERED_POSITIONS]
 
 
 def check_found(spoiler: Spoiler, name: str, position: int, report: Report, what: str) -> None:
@@ -88,12 +93,16 @@ def test_bits_of_an_export_of_four_members(
 ) -> None:
     spoiler = Spoiler(small(), tmp_path / "export")
     data = spoiler.files[name]
-    bits = [(position, bit) for position in range(len(data)) for bit in range(8)]
-    for position, bit in bits if exhaustive else random.Random(f"{name} {careful}").sample(bits, 40):
-        report = spoiler.verify(name, changed(data, position, data[position] ^ 1 << bit), careful=careful)
-        check_found(spoiler, name, position, report, f"{name}, byte {position}, bit {bit}")
-        if not careful:
-            assert any(finding.file == MANIFEST for finding in report.findings)
+    chance = random.Random(f"{name} {careful}")
+    positions = range(len(data)) if exhaustive else chance.sample(range(len(data)), OF_FOUR_MEMBERS)
+    for some in batched(positions):
+        with remembered():
+            for position in some:
+                for bit in range(8) if exhaustive else [chance.randrange(8)]:
+                    spoiled = changed(data, position, data[position] ^ 1 << bit)
+                    report = spoiler.verify(name, spoiled, careful=careful)
+                    check_found(spoiler, name, position, report, f"{name}, byte {position}, bit {bit}")
+                    assert careful or any(finding.file == MANIFEST for finding in report.findings)
 
 
 def places_by_kind(spoiler: Spoiler) -> dict[tuple[str, str], list[int]]:
@@ -116,13 +125,14 @@ def test_a_byte_of_every_kind_of_field(tmp_path: Path, exhaustive: bool) -> None
     covered = sum(len(positions) for positions in places.values())
     assert covered == len(spoiler.files[HISTORY]) + len(spoiler.files[GENESIS])
     assert len(places) > 400
-    for (name, kind), positions in places.items():
-        wanted = OF_A_KIND_EXHAUSTIVE if exhaustive else OF_A_KIND
-        for position in chance.sample(positions, min(wanted, len(positions))):
-            data = spoiler.files[name]
-            value = chance.choice([value for value in range(256) if value != data[position]])
-            report = spoiler.verify(name, changed(data, position, value))
-            check_found(spoiler, name, position, report, f"{kind}: byte {position} became {value}")
+    wanted = OF_A_KIND_EXHAUSTIVE if exhaustive else OF_A_KIND
+    with remembered():
+        for (name, kind), positions in places.items():
+            for position in chance.sample(positions, min(wanted, len(positions))):
+                data = spoiler.files[name]
+                value = chance.choice([value for value in range(256) if value != data[position]])
+                report = spoiler.verify(name, changed(data, position, value))
+                check_found(spoiler, name, position, report, f"{kind}: byte {position} became {value}")
 
 
 # --- files of proof ---------------------------------------------------------------------------------------
