@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from typing import Any
 
 from tests.sim.run import Report, run_seed
 
@@ -34,22 +35,61 @@ def main() -> int:
     if arguments.replay is not None:
         return replay(arguments.replay, arguments.members)
     count = SHORT_SEEDS if arguments.short else arguments.seeds
-    began = time.monotonic()
-    reports = run_all(range(arguments.first, arguments.first + count), arguments.members, arguments.jobs)
-    summary = summed(reports, time.monotonic() - began)
+    tally = Tally()
+    try:
+        run_all(range(arguments.first, arguments.first + count), arguments.members, arguments.jobs, tally)
+    except KeyboardInterrupt:
+        print("interrupted; so far:", file=sys.stderr)
+    summary = tally.summary()
     print(json.dumps(summary, indent=2, sort_keys=True) if arguments.json else table(summary))
-    return 1 if summary["failed"] else 0
+    return 1 if tally.failed else 0
 
 
-def run_all(seeds: range, members: int | None, jobs: int) -> list[Report]:
+class Tally:
+    """The figures of many runs together."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.seeds = 0
+        self.failed: list[int] = []
+        self.injected: Counter[str] = Counter()
+        self.survived: Counter[str] = Counter()
+        self.sizes: Counter[int] = Counter()
+        self.simulated_seconds = 0.0
+        self.slowest_ms = 0
+
+    def add(self, report: Report) -> None:
+        """Takes one run in."""
+        self.seeds += 1
+        self.sizes[report.members] += 1
+        self.injected += report.injected
+        self.survived += report.survived
+        self.simulated_seconds += report.simulated_seconds
+        self.slowest_ms = max(self.slowest_ms, report.recovery_ms)
+        if report.violations:
+            self.failed.append(report.seed)
+
+    def summary(self) -> dict[str, Any]:
+        """For a program."""
+        return {
+            "seeds": self.seeds,
+            "failed": self.failed,
+            "sizes": {str(size): self.sizes[size] for size in sorted(self.sizes)},
+            "simulated_hours": round(self.simulated_seconds / 3600, 2),
+            "seconds": round(time.monotonic() - self.began, 1),
+            "slowest_recovery_ms": self.slowest_ms,
+            "injected": dict(sorted(self.injected.items())),
+            "survived": dict(sorted(self.survived.items())),
+        }
+
+
+def run_all(seeds: range, members: int | None, jobs: int, tally: Tally) -> None:
     """Runs seeds over several processes; a failed one is shown at once."""
-    reports = []
     with ProcessPoolExecutor(max_workers=jobs) as pool:
         for report in pool.map(partial(run_seed, members=members), seeds, chunksize=CHUNK):
             if report.violations:
                 print(failure(report, members), file=sys.stderr, flush=True)
-            reports.append(report)
-    return reports
+            tally.add(report)
 
 
 def failure(report: Report, members: int | None) -> str:
@@ -71,41 +111,17 @@ def replay(seed: int, members: int | None) -> int:
     return 1 if report.violations else 0
 
 
-def summed(reports: list[Report], seconds: float) -> dict[str, object]:
-    """The figures of all runs together."""
-    injected: Counter[str] = Counter()
-    survived: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
-    for report in reports:
-        injected += report.injected
-        survived += report.survived
-        sizes[str(report.members)] += 1
-    slowest = max((report.survived["recovery ms"] for report in reports), default=0)
-    survived["recovery ms"] = slowest
-    return {
-        "seeds": len(reports),
-        "failed": [report.seed for report in reports if report.violations],
-        "sizes": dict(sorted(sizes.items(), key=lambda item: int(item[0]))),
-        "simulated_hours": round(sum(report.simulated_seconds for report in reports) / 3600, 2),
-        "seconds": round(seconds, 1),
-        "injected": dict(sorted(injected.items())),
-        "survived": dict(sorted(survived.items())),
-    }
-
-
-def table(summary: dict[str, object]) -> str:
+def table(summary: dict[str, Any]) -> str:
     """The same for people."""
-    lines = [f"{'injected':<44}{'times':>14}"]
-    injected, survived = summary["injected"], summary["survived"]
-    if isinstance(injected, dict) and isinstance(survived, dict):
-        lines += [f"  {name:<42}{count:>14,}" for name, count in injected.items()]
-        lines.append(f"{'survived':<44}{'count':>14}")
-        survived = {("slowest recovery, ms" if name == "recovery ms" else name): count
-                    for name, count in survived.items()}  # fmt: skip
-        lines += [f"  {name:<42}{count:>14,}" for name, count in survived.items()]
-    lines.append(f"members to seeds: {summary['sizes']}")
+    lines = []
+    for title in ("injected", "survived"):
+        lines.append(f"{title:<44}{'count':>14}")
+        lines += [f"  {name:<42}{count:>14,}" for name, count in summary[title].items()]
+    sizes = ", ".join(f"{count:,} of {size}" for size, count in summary["sizes"].items())
+    lines.append(f"seeds by members: {sizes}")
+    lines.append(f"slowest recovery after the repair: {summary['slowest_recovery_ms']:,} ms")
     lines.append(
-        f"{summary['seeds']} seeds, {summary['simulated_hours']} simulated hours in {summary['seconds']} s; "
+        f"{summary['seeds']:,} seeds, {summary['simulated_hours']} simulated hours, in {summary['seconds']} s; "
         f"failed: {summary['failed'] or 'none'}"
     )
     return "\n".join(lines)

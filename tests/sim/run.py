@@ -53,6 +53,8 @@ class Report:
     injected: Counter[str] = field(default_factory=Counter)
     survived: Counter[str] = field(default_factory=Counter)
     simulated_seconds: float = 0.0
+    recovery_ms: int = 0
+    """From the repair, everybody connected, to the next final block."""
     transcript: list[str] = field(default_factory=list)
 
 
@@ -288,7 +290,7 @@ def _fill(report: Report, world: Run) -> None:
     report.survived = Counter(observer.counted)
     report.survived["blocks final"] = observer.truth.height - observer.truth.began_at
     report.survived["transactions final"] = len(observer.truth.log)
-    report.survived["recovery ms"] = world.recovery_ms
+    report.recovery_ms = world.recovery_ms
     for name, count in world.clients.outcomes.items():
         report.survived[f"clients heard: {name}"] = count
     report.simulated_seconds = world.loop.time() - START_SECONDS

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from node.store import META, Batch, StoreDamaged, StoreError
-from tests.sim.__main__ import failure, summed, table
+from tests.sim.__main__ import Tally, failure, table
 from tests.sim.byzantine import STRATEGIES
 from tests.sim.clock import START_SECONDS, Process, SimulatedCrash, SimulatedLoop, rest
 from tests.sim.disk import Chances, Disk, SimulatedDatabase
@@ -133,7 +133,10 @@ def test_a_failure_names_its_seed_and_the_command_that_shows_it() -> None:
         "  see it step by step: ./scripts/simulate --replay 7"
     )
     assert failure(report, 4).endswith("--replay 7 --members 4")
-    shown = table(summed([report, Report(8, 4)], 1.0))
+    tally = Tally()
+    tally.add(report)
+    tally.add(Report(8, 4))
+    shown = table(tally.summary())
     assert "2 seeds" in shown
     assert "failed: [7]" in shown
 

@@ -18,6 +18,7 @@ from tests.sim.plan import Plan
 from tests.sim.wire import Weather
 
 DOWN_SECONDS_MAX = 4.0
+AWAY_SECONDS_MAX = 12.0
 CLOCK_OFF_MS_MAX = 3_000
 """How far any clock may be off: two honest ones then differ by less than what a voter accepts (B2)."""
 CLOCK_WILD_MS = 3_600_000
@@ -32,6 +33,8 @@ class Trouble:
         self.observer = observer
         self.chance = random.Random(f"{plan.seed}/trouble")
         self._over = False
+        self._away: dict[int, float] = {}
+        """Host to when somebody looks after it again."""
         self._images: dict[int, dict[bytes, bytes]] = {}
         self._does: dict[str, Callable[[], None]] = {
             "partition": self._partition,
@@ -101,7 +104,8 @@ class Trouble:
         self._later(self._revive, 0.3)
 
     def _start(self, host: Host) -> None:
-        if host.process is not None:
+        is_away = not self._over and self._away.get(host.index, 0.0) > self.cluster.loop.time()
+        if host.process is not None or is_away:
             return
         if host.disk.rotten and "damaged" in host.words:
             self._empty(host)  # as docs/operations.md says: moved away
@@ -188,6 +192,7 @@ class Trouble:
         if self.chance.random() < 0.8 or self.plan.members == 1:
             for host in self._some()[: max(1, self.plan.faulty_max)]:
                 self.cluster.kill(host, why="away")
+                self._away[host.index] = self.cluster.loop.time() + self.chance.uniform(2.0, AWAY_SECONDS_MAX)
             return
         for host in self.cluster.hosts:
             self.cluster.kill(host, abruptly=True, why="a holiday")
