@@ -15,8 +15,6 @@ trusts that machine. Never imports `node`; see docs/operations.md for a network 
 
 from __future__ import annotations
 
-import random
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,6 +34,7 @@ from client.testnet.founding import (
     make_founders,
     random_seeds,
 )
+from client.testnet.ports import free_ports
 from client.testnet.processes import NodeFailed, NodeProcess, stop_all
 from config import (
     ConfigError,
@@ -73,9 +72,6 @@ __all__ = [
 READY_SECONDS_MAX = 45.0
 POLL_SECONDS = 0.05
 STATUS_SECONDS_MAX = 2.0
-# Below the range from which systems give ports to outgoing connections, so that a node that is started
-# again finds its ports free.
-PORTS_FROM, PORTS_UNTIL = 18_000, 32_000
 PORTS_A_NODE = 4
 KEYSTORE_PASSWORD = "testnet"
 
@@ -349,24 +345,3 @@ def _listens(nodes: int, base_port: int) -> list[ListenSection]:
         client, peer, admin, metrics = (f"127.0.0.1:{port}" for port in own)
         listens.append(replace(ListenSection(), client=client, peer=peer, admin=admin, metrics=metrics))
     return listens
-
-
-def free_ports(count: int) -> list[int]:
-    """So many ports of 127.0.0.1 that nobody listens on now."""
-    found_free: list[int] = []
-    candidates = list(range(PORTS_FROM, PORTS_UNTIL))
-    random.SystemRandom().shuffle(candidates)
-    for port in candidates:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found_free.append(port)
-        if len(found_free) == count:
-            return found_free
-    raise UsageProblem(
-        f"{count} free ports were not found.",
-        f"All but {len(found_free)} of {PORTS_FROM} to {PORTS_UNTIL} are taken.",
-        "Stop what uses them, or give --base-port.",
-    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from ayni.v1 import genesis_pb2, keys_pb2
+from client.testnet.ports import free_ports
 from config import (
     ConsensusSection,
     ListenSection,
@@ -90,15 +90,6 @@ def signed_genesis(
         for founder in sorted(founders, key=lambda each: each.decision.public_key)
     ]
     return genesis_pb2.SignedGenesis(body=body, signatures=signatures)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def write_network(
