@@ -15,13 +15,14 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from client import transactions
 from client.api import Client
 from client.drafts import id_of
 from client.errors import ClientError, NoNode
+from client.flow import flow
 from client.networks import Network
 from client.outcomes import Kind, Outcome
 from client.stamps import Stamp, now_ms
@@ -30,6 +31,10 @@ from tests.torture.accounts import UNIT, Account, accounts_of
 from tests.torture.journal import Journal
 
 THREADS = 3
+"""One of them streams."""
+STREAMED = 200
+WINDOW = 60
+GIVE_UP_SECONDS = 6.0
 HURRY_MS = (800, 5_000)
 PATIENCE_MS = (300, 12_000)
 REMEMBERED = 300
@@ -42,7 +47,10 @@ WEIGHTS = (52, 8, 14, 6, 14, 6)
 
 
 class Payer:
-    """One thread: hands in a few transactions, waits for what becomes of them, and begins again."""
+    """One thread: hands in a few transactions, waits for what becomes of them, and begins again.
+
+    `streams`: not a few at a time, but hundreds, over a stream (client.flow), as an import does.
+    """
 
     def __init__(
         self,
@@ -52,6 +60,7 @@ class Payer:
         rng: random.Random,
         rate: float,
         lifetime_ms: int,
+        streams: bool,
     ) -> None:
         self._client = Client(network)
         self._accounts = accounts
@@ -59,6 +68,7 @@ class Payer:
         self._rng = rng
         self._rate = rate
         self._lifetime_ms = lifetime_ms
+        self._streams = streams
         self._recent: deque[tuple[Account, Stamp, bytes]] = deque(maxlen=REMEMBERED)
         self.open: dict[bytes, bytes] = {}
         """What has no definite outcome yet."""
@@ -66,6 +76,9 @@ class Payer:
     def run(self, stop: threading.Event) -> None:
         """Pays until told to stop, then until everything is known, for a while at most."""
         while not stop.is_set():
+            if self._streams:
+                self._stream(stop)
+                continue
             began = time.monotonic()
             batch = [self._next() for _ in range(self._rng.randint(1, 6))]
             if self.open and self._rng.random() < 0.3:
@@ -78,6 +91,39 @@ class Payer:
             self._ask()
             threading.Event().wait(SETTLE_PAUSE_SECONDS)
         self._client.close()
+
+    def _stream(self, stop: threading.Event) -> None:
+        """Hands in many over one stream, at the same rate; what it lost sight of, it asks about."""
+        sent: dict[bytes, bytes] = {}
+
+        def source() -> Iterator[bytes]:
+            for _ in range(STREAMED):
+                if stop.wait(1 / self._rate):
+                    return
+                raw = self._next()
+                if id_of(raw) not in sent:
+                    sent[id_of(raw)] = raw
+                    yield raw
+
+        receipts = bool(self._rng.getrandbits(1))
+        try:
+            for outcome in flow(
+                self._client,
+                source(),
+                window=WINDOW,
+                batch=20,
+                want_receipts=receipts,
+                give_up_s=GIVE_UP_SECONDS,
+            ):
+                if sent.pop(outcome.tx_id, None) is None:
+                    self._journal.wrong(outcome.tx_id, "an outcome of what was not sent, or a second one")
+                self._note(outcome)
+        except NoNode:
+            return
+        except ClientError as error:
+            self._journal.wrong(b"", f"{type(error).__name__}: {error}")
+        if sent:
+            self._journal.wrong(next(iter(sent)), f"{len(sent)} were streamed, and nothing was said of them")
 
     def _next(self) -> bytes:
         """One transaction: new, or the bytes of an earlier one."""
@@ -156,7 +202,9 @@ def main() -> int:
         rng = random.Random(f"{asked.seed} {asked.journal.name} {number}")
         order = rng.sample(range(len(testnet.nodes)), len(testnet.nodes))
         network = testnet.network(*order)
-        payers.append(Payer(network, accounts, journal, rng, asked.rate / THREADS, asked.lifetime))
+        payers.append(
+            Payer(network, accounts, journal, rng, asked.rate / THREADS, asked.lifetime, number == 0)
+        )
     threads = [
         threading.Thread(target=_guarded, args=(payer, stop, journal), daemon=True) for payer in payers
     ]

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from client.testnet import Founding, Testnet, create, federation_names, open_testnet
-from client.testnet import free_ports as free
+from client.testnet.ports import free_ports
 from config import ConsensusSection, LogSection, load, split_address, write_toml
 from tests.torture.watch import Watch
 from tests.torture.wires import Wires
@@ -52,7 +52,9 @@ def wire_up(testnet: Testnet, disk: Disk, disk_node: int) -> tuple[Testnet, Wire
     """Puts a wire between each node and each other that it may dial, and one node's data on `disk`."""
     pairs = [(one, other) for one in range(NODES) for other in range(NODES) if one != other]
     listening = [split_address(node.config.listen.peer, "listen.peer")[1] for node in testnet.nodes]
-    ports = {pair: (port, listening[pair[1]]) for pair, port in zip(pairs, free(len(pairs)), strict=True)}
+    ports = {
+        pair: (port, listening[pair[1]]) for pair, port in zip(pairs, free_ports(len(pairs)), strict=True)
+    }
     index = {node.federation: position for position, node in enumerate(testnet.nodes)}
     for dials, node in enumerate(testnet.nodes):
         file = node.directory / "node.toml"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from client.outcomes import Kind, Outcome
-from client.testnet import free_ports
+from client.testnet.ports import free_ports
 from tests.torture.checks import (
     History,
     Place,
