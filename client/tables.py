@@ -19,6 +19,7 @@ Row = dict[str, str]
 T = TypeVar("T")
 ROWS_MAX = 100_000
 FILE_BYTES_MAX = 64 << 20
+COLUMNS_MAX = 100
 SHOWN_MAX = 5
 """How many bad rows an error names; the others are counted."""
 
@@ -112,6 +113,8 @@ def _row(path: Path, number: int, cells: dict[str | None, str | None], columns: 
 
 
 def _check_header(path: Path, header: list[str], columns: Columns) -> None:
+    if len(header) > COLUMNS_MAX:
+        raise _unreadable(path, f"its header has {len(header):,} columns, at most {COLUMNS_MAX} are possible")
     known = (*columns.required, *columns.optional)
     missing = [name for name in columns.required if name not in header]
     unknown = [name for name in header if name not in known and not columns.also(name)]

@@ -14,8 +14,7 @@ import signal
 import sys
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health_pb2
 
 from ayni.v1 import admin_service_pb2, ledger_service_pb2
 from config import NodeConfig, split_address
@@ -25,22 +24,30 @@ from node.closer import Closer
 from node.loop import Halt, Loop
 from node.metrics import MetricsServer
 from node.peers import PeerNetwork
-from node.services import admin, ledger
+from node.services import admin, health, ledger
 from node.services.status import NodeStatus
 from node.startup import Prepared, StartError, make_machine, prepare
 from node.store import StoreError
 from node.submit import Doors
 from node.tls import client_server_credentials
+from node.turns import Streams
 
 UPKEEP_SECONDS = 0.5
 STOP_GRACE_SECONDS = 2.0
 GC_THRESHOLDS = (50_000, 20, 50)
 LEDGER_NAME = ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"].full_name
 ADMIN_NAME = admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
+CLIENT_CALLS_MAX = 2_000
+"""Calls and streams open at a time, of all clients."""
+ADMIN_CALLS_MAX = 50
 CLIENT_OPTIONS = [
     ("grpc.max_receive_message_length", ledger.CLIENT_MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", -1),
-    ("grpc.max_concurrent_streams", 1_000),
+    ("grpc.max_concurrent_streams", 200),  # of one connection; what is more waits at the client
+    ("grpc.max_allowed_incoming_connections", 512),
+    # Whoever connects and does not finish TLS, or says nothing, is hung up on.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 600_000),
     ("grpc.so_reuseport", 0),  # a port in use is an error, not to be shared
     # A client that is gone without a word does not hold its streams for ever.
     ("grpc.keepalive_time_ms", 60_000),
@@ -68,7 +75,8 @@ class Node:
         )
         self.loop.network = self._network
         self.status = NodeStatus(self.parts, self.loop.consensus)
-        self._health = health.aio.HealthServicer()
+        self._streams = Streams()
+        self._health = health.Health(self._streams)
         self._servers: list[grpc.aio.Server] = []
         self._ledger: ledger.LedgerService | None = None
         self._metrics: MetricsServer | None = None
@@ -118,19 +126,13 @@ class Node:
 
     async def _start(self) -> None:
         listen = self._config.listen
-        clients = grpc.aio.server(options=CLIENT_OPTIONS)
-        self._ledger = ledger.LedgerService(self.parts, self.status, self.doors())
+        clients = grpc.aio.server(options=CLIENT_OPTIONS, maximum_concurrent_rpcs=CLIENT_CALLS_MAX)
+        self._ledger = ledger.LedgerService(self.parts, self.status, self.doors(), self._streams)
         ledger.register(self._ledger, clients)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, clients)
-        reflection.enable_server_reflection(
-            (LEDGER_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), clients
-        )
-        admins = grpc.aio.server(options=CLIENT_OPTIONS)
+        health.register(self._health, (LEDGER_NAME,), self._streams, clients)
+        admins = grpc.aio.server(options=CLIENT_OPTIONS, maximum_concurrent_rpcs=ADMIN_CALLS_MAX)
         admin.register(admin.AdminService(self.parts, self.status, self.stop), admins)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, admins)
-        reflection.enable_server_reflection(
-            (ADMIN_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), admins
-        )
+        health.register(self._health, (ADMIN_NAME,), Streams(), admins)
         self._servers = [clients, admins]
         try:
             port = clients.add_secure_port(listen.client, client_server_credentials(self._config))
@@ -201,7 +203,7 @@ class Node:
         serving = health_pb2.HealthCheckResponse.ServingStatus
         state = serving.SERVING if self.status.is_serving() else serving.NOT_SERVING
         for name in ("", LEDGER_NAME, ADMIN_NAME):
-            await self._health.set(name, state)
+            self._health.set(name, state)
 
     # --- stopping -----------------------------------------------------------------------------------
 

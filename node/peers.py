@@ -27,6 +27,10 @@ from proofs.words import printable
 
 METHOD: Final = "/ayni.v1.PeerService/Connect"
 HANDSHAKE_SECONDS: Final = 5.0
+GREETING_BYTES_MAX: Final = 1_024
+"""Of a frame before it is known who sends it."""
+STREAMS_MAX: Final = 128
+"""Streams open at a time, greeted or not; one a member is what there should be."""
 BACKOFF_FIRST_SECONDS: Final = 0.05
 BACKOFF_MAX_SECONDS: Final = 1.0
 FAULT_PAUSE_SECONDS: Final = 5.0
@@ -159,7 +163,7 @@ class PeerNetwork:
         """Listens, and starts dialling. Raises RuntimeError when the port cannot be had."""
         if not self._sections:
             return
-        server = grpc.aio.server(options=PEER_OPTIONS)
+        server = grpc.aio.server(options=PEER_OPTIONS, maximum_concurrent_rpcs=STREAMS_MAX)
         server.add_generic_rpc_handlers((_ConnectHandler(self._accept),))
         self.port = server.add_secure_port(self._config.listen.peer, peer_server_credentials(self._config))
         await server.start()
@@ -335,6 +339,8 @@ async def _read_frame(read: Read) -> pb.PeerFrame:
     data = await read()
     if not isinstance(data, bytes):
         raise PeerFault("it closed the stream before saying who it is")
+    if len(data) > GREETING_BYTES_MAX:
+        raise PeerFault(f"its greeting has {len(data)} bytes; at most {GREETING_BYTES_MAX} are read")
     return parse_frame(data)
 
 

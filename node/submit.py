@@ -22,6 +22,7 @@ from node.mempool import Mempool, Taken
 from node.outcomes import Expired, Final, Outcomes, Settled
 from node.receipts import Receipts
 from node.tables import Tables
+from node.turns import Turn
 from proofs.domains import tx_id as id_of
 
 CHUNK = 64
@@ -87,8 +88,8 @@ class Submissions:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
 
-    async def submit(self, request: pb.SubmitRequest) -> pb.SubmitResponse:
-        """Takes a batch in and waits up to `wait_ms`. Raises MempoolFull when nothing could be taken."""
+    async def submit(self, request: pb.SubmitRequest, turn: Turn) -> pb.SubmitResponse:
+        """Takes a batch in and waits up to `wait_ms`. Raises TooMany, MempoolFull: nothing could be taken."""
         collector = Collector()
         deadline = _deadline(request.wait_ms)
         known: dict[bytes, pb.Outcome] = {}
@@ -96,7 +97,9 @@ class Submissions:
         turned_away: list[Taken] = []
         try:
             for chunk in _chunks(request.transactions):
-                for tx_id, outcome in self.take_chunk(chunk, collector, turned_away):
+                async with turn:
+                    taken = self.take_chunk(chunk, collector, turned_away)
+                for tx_id, outcome in taken:
                     order.append(tx_id or outcome or pb.Outcome())
                     if outcome is not None:
                         known[tx_id] = outcome
@@ -226,8 +229,9 @@ class Stream:
     A transaction that is sent again while it waits is answered once, by the deadline of the later batch.
     """
 
-    def __init__(self, submissions: Submissions, doors: Doors) -> None:
+    def __init__(self, submissions: Submissions, doors: Doors, turn: Turn) -> None:
         self._submissions = submissions
+        self._turn = turn
         self._doors = doors
         self._collector = Collector()
         self._at_once: list[pb.Outcome] = []
@@ -248,7 +252,9 @@ class Stream:
         self._want_receipts = request.want_receipts
         waiting = []
         for chunk in _chunks(request.transactions):
-            for tx_id, outcome in self._submissions.take_chunk(chunk, self._collector, []):
+            async with self._turn:
+                taken = self._submissions.take_chunk(chunk, self._collector, [])
+            for tx_id, outcome in taken:
                 if outcome is None:
                     waiting.append(tx_id)
                 else:

@@ -22,6 +22,10 @@ PEER_OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.so_reuseport", 0),  # a port in use is an error, not to be shared
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
+    # Whoever connects and does not finish TLS, or says nothing, is hung up on.
+    ("grpc.server_handshake_timeout_ms", 5_000),
+    ("grpc.max_allowed_incoming_connections", 256),
+    ("grpc.max_concurrent_streams", 4),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
 ]

@@ -13,6 +13,7 @@ from node.parts import Parts
 from node.reads import Reads
 from node.services.errors import answers
 from node.services.status import NodeStatus
+from node.turns import Turns
 
 
 class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
@@ -20,6 +21,7 @@ class AdminService(admin_service_pb2_grpc.AdminServiceServicer):
 
     def __init__(self, parts: Parts, status: NodeStatus, stop: Callable[[], None]) -> None:
         self.parts = parts
+        self.turns = Turns()
         self._status = status
         self._stop = stop
         self._reads = Reads(parts.founding, parts.tables, parts.chain)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import Any, NoReturn
 
 import grpc
@@ -18,13 +19,14 @@ from ledger.records import RecordDamaged
 from node.reads import BadRequest, NotFound
 from node.store import StoreError
 from node.submit import MempoolFull
+from node.turns import TooMany, client_of
 from proofs.words import printable
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Answer = Callable[[Any, Any, Any], Awaitable[Any]]
 
 
-RETRY_STREAM_MS = 1_000
+RETRY_CROWD_MS = 1_000
 MESSAGE_CHARACTERS_MAX = 1_000
 
 
@@ -36,27 +38,28 @@ class Unavailable(Exception):
         self.retry_after_ms = retry_after_ms
 
 
-class TooManyStreams(Exception):
-    """Clients hold all the streams that a node keeps open."""
-
-
 class WrongNetwork(Exception):
     """The client is pinned to another genesis."""
 
 
-def answers(method: Callable[[Any, Any], Any]) -> Answer:
+def answers(method: Callable[..., Any]) -> Answer:
     """Wraps a unary method of a service: faults become statuses, calls are counted.
 
-    The service has `parts`; the method takes the request and returns the answer, or a coroutine of it.
+    The service has `parts` and `turns`; the method takes the request, and its client's turn when it is a
+    coroutine that takes turns itself.
     """
     name = method.__name__
+    takes_turns = iscoroutinefunction(method)
 
     @wraps(method)
     async def call(self: Any, request: Any, context: Context) -> Any:
         try:
-            answer = method(self, request)
-            if hasattr(answer, "__await__"):
-                answer = await answer
+            turn = self.turns.of(client_of(context.peer()))
+            if takes_turns:
+                answer = await method(self, request, turn)
+            else:
+                async with turn:
+                    answer = method(self, request)
         except Exception as error:
             await abort(self.parts, name, context, error)
         self.parts.metrics.rpcs.labels(name, "OK").inc()
@@ -88,8 +91,8 @@ def _status_of(error: Exception) -> tuple[grpc.StatusCode, int]:
             return grpc.StatusCode.FAILED_PRECONDITION, 0
         case MempoolFull():
             return grpc.StatusCode.RESOURCE_EXHAUSTED, error.retry_after_ms
-        case TooManyStreams():
-            return grpc.StatusCode.RESOURCE_EXHAUSTED, RETRY_STREAM_MS
+        case TooMany():
+            return grpc.StatusCode.RESOURCE_EXHAUSTED, RETRY_CROWD_MS
         case Unavailable():
             return grpc.StatusCode.UNAVAILABLE, error.retry_after_ms
         case StoreError() | RecordDamaged():

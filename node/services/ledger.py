@@ -17,32 +17,36 @@ from ayni.v1 import ledger_service_pb2 as pb
 from ledger import limits
 from node.parts import Parts
 from node.reads import BadRequest, NotFound, Reads
-from node.services.errors import TooManyStreams, Unavailable, WrongNetwork, abort, answers
+from node.services.errors import Unavailable, WrongNetwork, abort, answers
 from node.services.status import NodeStatus
 from node.statements import Statements
+from node.store import StoreError
 from node.submit import Doors, Stream, Submissions, messages
+from node.turns import Streams, TooMany, Turn, Turns, client_of
 from proofs.merkle import consistency_path
 
 TRANSACTIONS_A_REQUEST_MAX = 1_000
 WAIT_MAX_MS = 60_000
-CLIENT_MESSAGE_BYTES_MAX = 16 * 1024 * 1024
-EXPORT_YIELD_BLOCKS = 8
-STREAMS_MAX = 500
-"""Streams and exports open at a time: a client may hold one as long as it likes, other calls not."""
+CLIENT_MESSAGE_BYTES_MAX = 4 * 1024 * 1024
+"""What gRPC takes by default everywhere: a batch is split to less."""
 
 
 class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
     """Answers clients from one node's parts."""
 
-    def __init__(self, parts: Parts, status: NodeStatus, doors: Doors) -> None:
+    def __init__(
+        self, parts: Parts, status: NodeStatus, doors: Doors, streams: Streams | None = None
+    ) -> None:
+        """`streams`: where open streams are counted, with those of other services."""
         self.parts = parts
+        self.turns = Turns()
         self._status = status
         self._doors = doors
         self._reads = Reads(parts.founding, parts.tables, parts.chain)
         self._statements = Statements(parts.database, parts.tables, self._reads)
         self._submissions = Submissions(doors)
         self._streams: set[Stream] = set()
-        self._open = 0
+        self._open = streams if streams is not None else Streams()
 
     # --- the network and this node ------------------------------------------------------------------
 
@@ -59,15 +63,15 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
     # --- transactions -------------------------------------------------------------------------------
 
     @answers
-    async def Submit(self, request: pb.SubmitRequest) -> pb.SubmitResponse:
+    async def Submit(self, request: pb.SubmitRequest, turn: Turn) -> pb.SubmitResponse:
         """Takes a batch in and waits for its outcomes."""
         self._check_submit(request)
-        return await self._submissions.submit(request)
+        return await self._submissions.submit(request, turn)
 
     async def SubmitStream(self, requests: Any, context: Any) -> AsyncIterator[pb.SubmitResponse]:
         """Takes batches in and sends outcomes as they are known."""
-        await self._begin_stream("SubmitStream", context)
-        stream = Stream(self._submissions, self._doors)
+        client = await self._begin_stream("SubmitStream", context)
+        stream = Stream(self._submissions, self._doors, self.turns.of(client))
         self._streams.add(stream)
         reader = asyncio.create_task(self._read_stream(requests, stream))
         try:
@@ -78,20 +82,22 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
                 raise Unavailable(self._status.why_not_taking())
             await reader
             self.parts.metrics.rpcs.labels("SubmitStream", "OK").inc()
-        except (BadRequest, WrongNetwork, Unavailable) as error:
+        except (BadRequest, WrongNetwork, Unavailable, TooMany) as error:
             await abort(self.parts, "SubmitStream", context, error)
         finally:
             reader.cancel()
             self._streams.discard(stream)
             stream.close()
-            self._open -= 1
+            self._open.end(client)
 
-    async def _begin_stream(self, name: str, context: Any) -> None:
-        """Counts a stream that opens, or turns it away."""
-        if self._open >= STREAMS_MAX:
-            text = f"{self._open} streams are open on this node, as many as it keeps; ask another, or later"
-            await abort(self.parts, name, context, TooManyStreams(text))
-        self._open += 1
+    async def _begin_stream(self, name: str, context: Any) -> str:
+        """Counts a stream that opens, or turns it away; returns whose it is."""
+        client = client_of(context.peer())
+        try:
+            self._open.begin(client)
+        except TooMany as error:
+            await abort(self.parts, name, context, error)
+        return client
 
     def close_streams(self) -> None:
         """The node stops: open streams end, and their clients are told to ask another node."""
@@ -123,7 +129,7 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
             raise Unavailable(reason)
 
     @answers
-    async def GetOutcome(self, request: pb.GetOutcomeRequest) -> pb.Outcome:
+    async def GetOutcome(self, request: pb.GetOutcomeRequest, _: Turn) -> pb.Outcome:
         """What became of a transaction."""
         if len(request.tx_id) != limits.HASH_BYTES:
             raise BadRequest(
@@ -168,14 +174,17 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
         if first > tip + 1:
             text = f"from_height: is {first}; the last final block is {tip}"
             await abort(self.parts, "Export", context, BadRequest(text))
-        await self._begin_stream("Export", context)
+        client = await self._begin_stream("Export", context)
         try:
             for height in range(first, tip + 1):
-                yield tables.certified(height)
-                if height % EXPORT_YIELD_BLOCKS == 0:
-                    await asyncio.sleep(0)
+                async with self.turns.of(client):
+                    block = tables.certified(height)
+                yield block
+                await asyncio.sleep(0)
+        except (StoreError, TooMany) as error:
+            await abort(self.parts, "Export", context, error)
         finally:
-            self._open -= 1
+            self._open.end(client)
         self.parts.metrics.rpcs.labels("Export", "OK").inc()
 
     @answers

@@ -1,0 +1,122 @@
+"""Whose call is worked on: one at a time, each client in turn, consensus in between. And how many may wait.
+
+A node is one event loop. Calls that are ready at the same moment would all run before consensus does, a
+thousand dear reads for seconds; so work for clients goes through here in pieces of a few milliseconds, of
+which one runs between two turns of the loop. Clients are told apart by their address, so that one that asks
+much waits behind its own calls. Decides nothing about what is asked. Spec: DESIGN 4.6 (nothing grows without
+bound).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from types import TracebackType
+from typing import Final, NamedTuple
+
+from node.fair import FairQueue
+
+WAITING_MAX: Final = 200
+"""Pieces of work that one client may have waiting; its further calls are turned away."""
+STREAMS_MAX: Final = 500
+"""Streams open at a time: a client may hold one as long as it likes, other calls not."""
+STREAMS_OF_ONE_MAX: Final = 200
+"""Of them, by one client."""
+
+
+class TooMany(Exception):
+    """One client, or all of them together, ask for more than a node keeps open. The text says what to do."""
+
+
+class Turns:
+    """Lets one piece of work run at a time; those who wait are served by client in turn."""
+
+    def __init__(self) -> None:
+        self._is_busy = False
+        self._waiting: FairQueue[asyncio.Future[None]] = FairQueue()
+        self._count: Counter[str] = Counter()
+
+    def of(self, client: str) -> Turn:
+        """The turn of one client, for `async with`. Raises TooMany when it is entered."""
+        return Turn(self, client)
+
+    async def enter(self, client: str) -> None:
+        """Waits for this client's turn. Raises TooMany."""
+        if not self._is_busy:
+            self._is_busy = True
+            return
+        if self._count[client] >= WAITING_MAX:
+            raise TooMany(
+                f"{WAITING_MAX} calls from this address are waiting already; wait for their answers first"
+            )
+        turn = asyncio.get_running_loop().create_future()
+        self._count[client] += 1
+        self._waiting.put(client, turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.leave()  # it was this one's turn already
+            raise
+        finally:
+            self._count[client] -= 1
+            if not self._count[client]:
+                del self._count[client]
+
+    def leave(self) -> None:
+        """The piece is done: the next one runs at the event loop's next turn."""
+        while self._waiting:
+            _, turn = self._waiting.take()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._is_busy = False
+
+
+class Turn(NamedTuple):
+    """One client's turn."""
+
+    turns: Turns
+    client: str
+
+    async def __aenter__(self) -> None:
+        await self.turns.enter(self.client)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.turns.leave()
+
+
+class Streams:
+    """Counts open streams, together and by client."""
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return self._open.total()
+
+    def begin(self, client: str) -> None:
+        """One more. Raises TooMany."""
+        if self._open.total() >= STREAMS_MAX:
+            raise TooMany(
+                f"{STREAMS_MAX} streams are open on this node, as many as it keeps; ask another, or later"
+            )
+        if self._open[client] >= STREAMS_OF_ONE_MAX:
+            raise TooMany(
+                f"{STREAMS_OF_ONE_MAX} streams are open from this address, as many as it may hold; "
+                "end some first"
+            )
+        self._open[client] += 1
+
+    def end(self, client: str) -> None:
+        """One less."""
+        self._open[client] -= 1
+        if not self._open[client]:
+            del self._open[client]
+
+
+def client_of(peer: str) -> str:
+    """The address of a call's other side, without its port: "127.0.0.1" of "ipv4:127.0.0.1:4711"."""
+    return peer.partition(":")[2].rpartition(":")[0] or peer

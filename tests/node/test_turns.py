@@ -1,0 +1,136 @@
+"""Clients have their turn one after another, each client in turn, and consensus in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from types import coroutine
+
+import pytest
+
+from node import turns as module
+from node.turns import Streams, TooMany, Turns, client_of
+
+
+async def work(turns: Turns, client: str, done: list[str]) -> None:
+    async with turns.of(client):
+        done.append(client)
+
+
+async def test_a_client_that_asks_much_waits_behind_its_own_calls() -> None:
+    turns = Turns()
+    done: list[str] = []
+    async with turns.of("somebody"):
+        flood = [asyncio.create_task(work(turns, "flood", done)) for _ in range(50)]
+        await until_waiting(turns, 50)
+        honest = asyncio.create_task(work(turns, "honest", done))
+        await until_waiting(turns, 51)
+    await asyncio.gather(*flood, honest)
+    assert done.index("honest") <= 1
+    assert done.count("flood") == 50
+
+
+async def until_waiting(turns: Turns, count: int) -> None:
+    async with asyncio.timeout(5):
+        while len(turns._waiting) < count:
+            await tick()
+
+
+@coroutine
+def tick() -> Generator[None]:
+    """One turn of the event loop."""
+    yield
+
+
+async def test_the_event_loop_turns_between_two_pieces_of_work() -> None:
+    """A thousand calls that are ready at once do not all run before consensus does."""
+    turns = Turns()
+    seen: list[str] = []
+    running = True
+
+    async def consensus() -> None:
+        while running:
+            seen.append("consensus")
+            await tick()
+
+    async with turns.of("first"):
+        calls = [asyncio.create_task(work(turns, "a", seen)) for _ in range(100)]
+        await until_waiting(turns, 100)
+        other = asyncio.create_task(consensus())
+    await asyncio.gather(*calls)
+    running = False
+    await other
+    text = "".join(each[0] for each in seen if each in ("a", "consensus"))
+    assert "aa" not in text.strip("c")
+
+
+async def test_nobody_waits_where_nobody_works() -> None:
+    turns = Turns()
+    for _ in range(3):
+        async with turns.of("a"):
+            pass
+    assert len(turns._waiting) == 0
+
+
+async def test_a_call_that_is_cancelled_passes_its_turn_on() -> None:
+    turns = Turns()
+    done: list[str] = []
+    await turns.enter("first")
+    gone = asyncio.create_task(work(turns, "gone", done))
+    await until_waiting(turns, 1)
+    also = asyncio.create_task(work(turns, "also gone", done))
+    last = asyncio.create_task(work(turns, "last", done))
+    await until_waiting(turns, 3)
+    gone.cancel()
+    await tick()
+    turns.leave()
+    also.cancel()  # its turn may have come in this very moment
+    await last
+    assert done[-1] == "last"
+    async with turns.of("next"):
+        assert "gone" not in done
+
+
+async def test_one_client_has_only_so_many_calls_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAITING_MAX", 2)
+    turns = Turns()
+    done: list[str] = []
+    async with turns.of("a"):
+        waiting = [asyncio.create_task(work(turns, "a", done)) for _ in range(2)]
+        await until_waiting(turns, 2)
+        with pytest.raises(TooMany, match="2 calls from this address are waiting already"):
+            await turns.enter("a")
+        other = asyncio.create_task(work(turns, "b", done))
+        await until_waiting(turns, 3)
+    await asyncio.gather(*waiting, other)
+    assert sorted(done) == ["a", "a", "b"]
+    assert len(turns._count) == 0
+
+
+def test_streams_are_bounded_together_and_by_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STREAMS_MAX", 3)
+    monkeypatch.setattr(module, "STREAMS_OF_ONE_MAX", 2)
+    streams = Streams()
+    streams.begin("a")
+    streams.begin("a")
+    with pytest.raises(TooMany, match="2 streams are open from this address"):
+        streams.begin("a")
+    streams.begin("b")
+    with pytest.raises(TooMany, match="3 streams are open on this node, as many as it keeps"):
+        streams.begin("c")
+    streams.end("a")
+    streams.begin("c")
+    assert len(streams) == 3
+
+
+@pytest.mark.parametrize(
+    ("peer", "client"),
+    [
+        ("ipv4:127.0.0.1:4711", "127.0.0.1"),
+        ("ipv6:%5B::1%5D:4711", "%5B::1%5D"),
+        ("unix:/tmp/socket", "unix:/tmp/socket"),
+        ("", ""),
+    ],
+)
+def test_clients_are_told_apart_by_address(peer: str, client: str) -> None:
+    assert client_of(peer) == client
