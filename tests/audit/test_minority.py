@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 
+from audit import verify_receipt_file
 from ayni.v1.block_pb2 import (
     VOTE_KIND_FINALIZE,
     VOTE_KIND_NOTARIZE,
@@ -169,6 +171,22 @@ def test_a_view_that_a_minority_skipped_is_found(spoiler: Spoiler, forgery: Forg
     report = spoiler.verify_frames([*spoiler.frames[:3], canonical(block), *spoiler.frames[4:]])
 
     assert (report.findings[0].height, report.findings[0].field) == (3, "nullifications[0]")
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_receipt_for_a_payment_that_a_minority_made_up_is_found(tmp_path: Path, forgery: Forgery) -> None:
+    """Transaction, result, path, and header fit each other; that the header is final, too few say."""
+    receipt = history_with(3).receipt(2)
+    path = tmp_path / "payment.receipt"
+    path.write_bytes(canonical(receipt))
+    assert verify_receipt_file(path, true_history().hash).ok  # as long as a quorum says so
+    forge(receipt.finalization, true_history().blocks[-1], forgery)
+    path.write_bytes(canonical(receipt))
+
+    report = verify_receipt_file(path, true_history().hash)
+
+    assert report.receipt is None
+    assert str(report.findings[0]).startswith("payment.receipt: finalization: ")
 
 
 def test_the_forgers_are_one_less_than_a_quorum_and_with_one_more_they_are_believed(
