@@ -6,8 +6,8 @@ Spec: ledger_service.proto.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from functools import wraps
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -27,6 +27,8 @@ ACCOUNTS_PAGE_MAX = 1_000
 SETTLEMENTS_PAGE = 12
 SETTLEMENTS_PAGE_MAX = 120
 STATE_KEY_BYTES_MAX = 512
+PAGE_BYTES_AIM = 2 * 1024 * 1024
+"""A page ends early when it is so large: gRPC clients take 4 MiB by default."""
 
 
 class NotFound(Exception):
@@ -35,6 +37,24 @@ class NotFound(Exception):
 
 class BadRequest(Exception):
     """The request cannot be right; the text names the field."""
+
+
+def once_a_block(read: Callable[..., M]) -> Callable[..., M]:
+    """For reads over a whole network: worked out once for each final block, however often they are asked."""
+
+    @wraps(read)
+    def answer(self: Reads, *arguments: str) -> M:
+        height = self._chain.tip.height
+        if self._known_at != height:
+            self._known.clear()
+            self._known_at = height
+        key = (read.__name__, *arguments)
+        if key not in self._known:
+            self._known[key] = read(self, *arguments)
+        found: M = self._known[key]
+        return found
+
+    return answer
 
 
 class Reads:
@@ -46,6 +66,8 @@ class Reads:
         self._chain = chain
         self._units = [unit.code for unit in founding.genesis.units]
         self._federations = [each.name for each in founding.genesis.federations]
+        self._known: dict[tuple[str, ...], Any] = {}
+        self._known_at = -1
 
     def at(self) -> pb.ReadAt:
         """The last final block."""
@@ -71,16 +93,28 @@ class Reads:
         count = _page(request.limit, ACCOUNTS_PAGE, ACCOUNTS_PAGE_MAX, "limit")
         at = self.at()
         after = records.account_key(request.after) if request.after else b""
-        names = self._account_names(request.prefix, after)
-        page = list(islice(names, count + 1))
-        accounts = [self._account(name, at) for name in page[:count]]
-        return pb.ListAccountsResponse(at=at, accounts=accounts, more=len(page) > count)
+        answer = pb.ListAccountsResponse(at=at)
+        size = 0
+        for name in self._account_names(request.prefix, after):
+            if len(answer.accounts) == count or size > PAGE_BYTES_AIM:
+                answer.more = True
+                break
+            answer.accounts.append(self._account(name, at))
+            size += answer.accounts[-1].ByteSize()
+        return answer
 
     def _account_names(self, prefix: str, after: bytes) -> Iterator[str]:
-        for key in self._tables.listed_keys(records.account_key(prefix), after):
-            name = key[2:].decode()
-            if not prefix or prefix[-1] in "/:" or len(name) == len(prefix) or name[len(prefix)] in "/:":
-                yield name
+        """Names of `prefix` and below it, ascending; looks at no other, however many begin alike."""
+        key = records.account_key(prefix)
+        if not prefix or prefix[-1] in "/:":
+            parts: Iterable[Iterator[bytes]] = [self._tables.listed_keys(key, after)]
+        else:
+            itself = iter([key] if key > after and self._tables.get(key) is not None else [])
+            below = [self._tables.listed_keys(key + mark, after) for mark in (b"/", b":")]
+            parts = [itself, *below]
+        for part in parts:
+            for found in part:
+                yield found[2:].decode()
 
     def _account(self, name: str, at: pb.ReadAt) -> pb.GetAccountResponse:
         record = self._record(state_pb2.AccountRecord, records.account_key(name))
@@ -123,6 +157,7 @@ class Reads:
 
     # --- members and classes ------------------------------------------------------------------------
 
+    @once_a_block
     def members(self) -> pb.ListMembersResponse:
         """Every federation with its organisations and quotas."""
         answer = pb.ListMembersResponse(at=self.at())
@@ -142,6 +177,7 @@ class Reads:
                     )
         return answer
 
+    @once_a_block
     def classes(self, class_id: str) -> pb.ListClassesResponse:
         """One class with its issuers, or all of them. Raises NotFound."""
         answer = pb.ListClassesResponse(at=self.at())
@@ -160,6 +196,7 @@ class Reads:
 
     # --- pool ---------------------------------------------------------------------------------------
 
+    @once_a_block
     def pool(self) -> pb.GetPoolResponse:
         """The pool's books and the parameters in force."""
         period = self._record(state_pb2.PeriodRecord, records.PERIOD_KEY)
@@ -184,6 +221,7 @@ class Reads:
                 answer.holdings.append(holding)
         return answer
 
+    @once_a_block
     def dues(self, unit: str) -> pb.ListDuesResponse:
         """What organisations and pool owe each other, by organisation and unit. Raises NotFound."""
         if unit and unit not in self._units:

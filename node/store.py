@@ -165,7 +165,7 @@ class Database:
     def get(self, key: bytes) -> bytes | None:
         """The value of `key` (table prefix included), or None. Raises StoreDamaged."""
         try:
-            value: bytes | None = self._db.get(key)
+            value: bytes | None = self._db.get(key, verify_checksums=True)
         except plyvel.Error as error:
             raise self._damaged(_words(error)) from None
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from ledger.chain import Chain
 from ledger.rule import Posting
 from ledger.state import MemoryReader
 from node import doctor
+from node import reads as reading
 from node.reads import BadRequest, NotFound, Reads
 from node.receipts import Receipts
 from node.statements import Statements
@@ -266,6 +268,48 @@ def test_accounts_are_listed_by_prefix_in_pages(ledger: StoredLedger) -> None:
     assert reads.accounts(pb.ListAccountsRequest(limit=2)).more
     with pytest.raises(BadRequest, match="limit: is 2000; ask for at most 1000"):
         names(limit=2_000)
+
+
+def test_a_page_of_accounts_ends_before_it_is_too_large_for_a_client(
+    ledger: StoredLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PAGE_BYTES_AIM", 1)
+    reads = reads_of(ledger)
+    first = reads.accounts(pb.ListAccountsRequest())
+    assert ([each.account for each in first.accounts], first.more) == ([COOP], True)
+    last = reads.accounts(pb.ListAccountsRequest(after=COOP))
+    assert ([each.account for each in last.accounts], last.more) == ([OTHER], False)
+
+
+def test_accounts_that_only_begin_alike_are_not_looked_at(
+    ledger: StoredLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A prefix that ends within a name matches nothing, and must not cost a look at a million names."""
+    looked_at: list[bytes] = []
+    keys = ledger.database.keys
+
+    def noting(start: bytes, stop: bytes) -> Iterator[bytes]:
+        for key in keys(start, stop):
+            looked_at.append(key)
+            yield key
+
+    monkeypatch.setattr(ledger.database, "keys", noting)
+    for prefix in ("e", "emili", "emilia/co", "emilia/coop:"):
+        assert list(reads_of(ledger).accounts(pb.ListAccountsRequest(prefix=prefix)).accounts) == []
+    assert looked_at == []
+
+
+def test_what_is_read_of_the_whole_network_is_worked_out_once_a_block(
+    ledger: StoredLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = reads_of(ledger)
+    for read in (reads.members, reads.pool, lambda: reads.dues(""), lambda: reads.classes("")):
+        assert read() is read()
+    before = reads.members()
+    ledger.open_accounts("emilia/later")
+    after = reads.members()
+    assert [len(each.federations[0].organisations) for each in (before, after)] == [2, 3]
+    assert (after.at.height, reads.dues("EUC").at.height) == (ledger.chain.tip.height,) * 2
 
 
 def test_an_account_shows_balance_limit_and_available(ledger: StoredLedger) -> None:
