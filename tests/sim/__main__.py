@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections import Counter
@@ -85,11 +86,14 @@ class Tally:
 
 def run_all(seeds: range, members: int | None, jobs: int, tally: Tally) -> None:
     """Runs seeds over several processes; a failed one is shown at once."""
-    with ProcessPoolExecutor(max_workers=jobs) as pool:
+    pool = ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    try:
         for report in pool.map(partial(run_seed, members=members), seeds, chunksize=CHUNK):
             if report.violations:
                 print(failure(report, members), file=sys.stderr, flush=True)
             tally.add(report)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def failure(report: Report, members: int | None) -> str:
@@ -121,8 +125,8 @@ def table(summary: dict[str, Any]) -> str:
     lines.append(f"seeds by members: {sizes}")
     lines.append(f"slowest recovery after the repair: {summary['slowest_recovery_ms']:,} ms")
     lines.append(
-        f"{summary['seeds']:,} seeds, {summary['simulated_hours']} simulated hours, in {summary['seconds']} s; "
-        f"failed: {summary['failed'] or 'none'}"
+        f"{summary['seeds']:,} seeds, {summary['simulated_hours']} simulated hours, "
+        f"in {summary['seconds']} s; failed: {summary['failed'] or 'none'}"
     )
     return "\n".join(lines)
 
