@@ -39,41 +39,59 @@ def invariant(holds: bool, message: str) -> None:
 
 def check_writes(before: Overlay, writes: Mapping[bytes, tuple[Any, ...]]) -> None:
     """B3 over what one transaction wrote: every sum changes by nothing. Raises InvariantBroken."""
-    sums: Sums = defaultdict(int)
+    credit: dict[bytes, int] = {}
+    sums: Sums | None = None
+    for key, after in writes.items():
+        table = key[:1]
+        if table == b"b":
+            was = before.record(BalanceRecord, key)
+            _, account, unit = key.split(b"|")
+            credit[unit] = credit.get(unit, 0) + after[0] - was[0]
+            if after[1] != was[1]:
+                sums = defaultdict(int) if sums is None else sums
+                _count_limit(sums, key, after[1] - was[1])
+            if account == b"pool":  # P3
+                _check_pool(before, writes, unit, after[0])
+        elif table in _COUNTED:
+            sums = defaultdict(int) if sums is None else sums
+            _count_write(sums, before, writes, key, after)
+    for unit, off in credit.items():
+        if off:
+            raise InvariantBroken(f"credit {unit.decode()} is off by {off}")
+    if sums:
+        _check_zero(sums)
+
+
+def _check_pool(before: Overlay, writes: Mapping[bytes, tuple[Any, ...]], unit: bytes, balance: int) -> None:
+    invariant(balance >= 0, f"the pool's balance would be {balance}")
+    totals_key = b"w|" + unit
+    if totals_key not in writes:  # otherwise it is looked at there
+        deposits = before.record(PoolUnitRecord, totals_key).deposits
+        invariant(balance >= deposits, f"the pool would hold {balance}, deposits are {deposits}")
+
+
+def _count_write(
+    sums: Sums,
+    before: Overlay,
+    writes: Mapping[bytes, tuple[Any, ...]],
+    key: bytes,
+    after: tuple[Any, ...],
+) -> None:
+    """What one record, of another table than balances, adds to the sums by what it changed."""
 
     def unit_of(class_id: str) -> str:
         key = records.class_key(class_id)
         return _unit_of(writes.get(key) or before.record(ClassRecord, key))
 
-    credit: dict[bytes, int] = defaultdict(int)
-    for key, after in writes.items():
-        table = key[:1]
-        if table == b"b":
-            was = before.record(BalanceRecord, key)
-            credit[key[key.rindex(b"|") + 1 :]] += after[0] - was[0]
-            if after[1] != was[1]:
-                _count_limit(sums, key, after[1] - was[1])
-            if key.startswith(b"b|pool|"):  # P3, here and below
-                invariant(after[0] >= 0, f"the pool's balance would be {after[0]}")
-                deposits = before.record(PoolUnitRecord, b"w|" + key[7:])[0]
-                if b"w|" + key[7:] not in writes:
-                    invariant(
-                        after[0] >= deposits, f"the pool would hold {after[0]}, deposits are {deposits}"
-                    )
-        elif table in _COUNTED:
-            _count(sums, key, after, 1, unit_of)
-            _count(sums, key, before.record(_COUNTED[table], key), -1, unit_of)
-            if table == b"w":
-                pool_key = records.balance_key(POOL, key[2:].decode())
-                pool = writes.get(pool_key) or before.record(BalanceRecord, pool_key)
-                invariant(
-                    pool[0] >= after[0] >= 0,
-                    f"common capital: the pool holds {pool[0]}, deposits are {after[0]}",
-                )
-    for unit, off in credit.items():
-        invariant(not off, f"credit {unit.decode()} is off by {off}")
-    if sums:
-        _check_zero(sums)
+    table = key[:1]
+    _count(sums, key, after, 1, unit_of)
+    _count(sums, key, before.record(_COUNTED[table], key), -1, unit_of)
+    if table == b"w":  # P3
+        pool_key = records.balance_key(POOL, key[2:].decode())
+        pool = writes.get(pool_key) or before.record(BalanceRecord, pool_key)
+        invariant(
+            pool[0] >= after[0] >= 0, f"common capital: the pool holds {pool[0]}, deposits are {after[0]}"
+        )
 
 
 def check_state(entries: Iterable[tuple[bytes, bytes]]) -> None:
