@@ -6,11 +6,13 @@ Shapes and tags: docs/encoding.md; verification of proofs: `proofs/statetree.py`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Final
 
 from ledger.state import StateReader
 from proofs import statetree as shape
+from proofs.domains import STATE_NODE
 
 _CACHED_BUCKETS_MAX: Final = 100_000
 _HASH: Final = 32
@@ -46,6 +48,11 @@ class StateTree:
     def node(self, number: int) -> bytes:
         """Hash of a node."""
         return self._nodes[number]
+
+    @property
+    def nodes(self) -> Sequence[bytes]:
+        """Hashes of all nodes, by number."""
+        return self._nodes
 
     def root(self) -> bytes:
         """`state_root` of the final state."""
@@ -141,14 +148,21 @@ class TreeChange:
     def _rehash(self) -> None:
         leaves = 1 << self.tree.bits
         nodes = self.nodes
-        hash_of = shape.node_hash
-        before = self.tree.node if self.parent is None else self.parent.node
         for index, bucket in self.buckets.items():
             nodes[leaves + index] = shape.bucket_hash(sorted(bucket.items()))
+        changed, before = nodes.get, self._before()
         level = set(nodes)
         while level and 1 not in level:
             level = {number >> 1 for number in level}
             for number in level:
                 left = number << 1
                 right = left | 1
-                nodes[number] = hash_of(nodes.get(left) or before(left), nodes.get(right) or before(right))
+                # `shape.node_hash` written out: there are six of these for a transaction.
+                children = (changed(left) or before(left)) + (changed(right) or before(right))
+                nodes[number] = sha256(STATE_NODE + children).digest()
+
+    def _before(self) -> Callable[[int], bytes]:
+        """Hashes of nodes below this block."""
+        if self.parent is None:
+            return self.tree.nodes.__getitem__
+        return self.parent.node
