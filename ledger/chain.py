@@ -8,11 +8,13 @@ what and when is consensus' business; here a block is right or wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from ayni.v1 import block_pb2
 from ledger import limits, records
 from ledger.apply import Accepted, apply_transaction
+from ledger.codec import log_entry
 from ledger.genesis import Founding, initial_records
 from ledger.refusals import Refusal
 from ledger.rule import Context, ParsedTransaction, Posting
@@ -53,6 +55,9 @@ class Entry(NamedTuple):
     log_index: int
     leaf_hash: bytes
     postings: list[Posting]
+
+
+_entry: Final[Callable[[tuple[Any, ...]], Entry]] = partial(tuple.__new__, Entry)
 
 
 class Tip(NamedTuple):
@@ -300,9 +305,8 @@ class Chain:
     ) -> Accepted | Refusal:
         answer = apply_transaction(block.overlay, tx, height, time_ms, log_index)
         if isinstance(answer, Accepted):
-            entry = block_pb2.LogEntry(transaction=tx.raw, result=answer.result)
-            leaf = leaf_hash(entry.SerializeToString(deterministic=True))
-            block.entries.append(Entry(tx, answer.result, log_index, leaf, answer.postings))
+            leaf = leaf_hash(log_entry(tx.raw, answer.result))
+            block.entries.append(_entry((tx, answer.result, log_index, leaf, answer.postings)))
         return answer
 
     def _end(self, block: Executed, frontier: Frontier) -> None:

@@ -18,8 +18,12 @@ _UVARINT_ONE: Final = [bytes([n]) for n in range(128)]
 
 def uvarint(value: int) -> bytes:
     """Minimal varint of `value` (0 to 2^64 - 1)."""
-    if value < 128:
+    if value < 1 << 7:
         return _UVARINT_ONE[value]
+    if value < 1 << 14:
+        return bytes((value & 127 | 128, value >> 7))
+    if value < 1 << 21:
+        return bytes((value & 127 | 128, value >> 7 & 127 | 128, value >> 14))
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -70,6 +74,16 @@ def _record(number: int) -> Callable[[Any], bytes]:
 def _records(number: int) -> Callable[[Any], bytes]:
     to_bytes = _bytes(number)
     return lambda values: b"".join([to_bytes(SCHEMAS[type(value)].encode(value)) for value in values])
+
+
+_TRANSACTION: Final = _tag(1, 2)
+_RESULT: Final = _tag(2, 2)
+
+
+def log_entry(transaction: bytes, result: bytes) -> bytes:
+    """Canonical bytes of a LogEntry, of which the log's leaf is the hash."""
+    written = _TRANSACTION + uvarint(len(transaction)) + transaction
+    return written + _RESULT + uvarint(len(result)) + result if result else written
 
 
 FIELD_WRITERS: Final[dict[str, Callable[[int], Callable[[Any], bytes]]]] = {
