@@ -94,7 +94,7 @@ def _apply(books: NaiveBooks, log_index: int, tx_id: bytes, body: transaction_pb
 
 def _transfer(books: NaiveBooks, author: str, transfer: credit_pb2.Transfer) -> None:
     credit = books.credit
-    for leg in transfer.legs:
+    for leg in transfer.legs[:]:  # a plain list: iterating over protobuf's own costs twice as much
         unit, amount = leg.unit, leg.amount_minor
         credit[leg.payer or author, unit] -= amount
         credit[leg.payee, unit] += amount

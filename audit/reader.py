@@ -69,13 +69,12 @@ class AuditReader:
         height = block.header.height
         self._first_of_block.append(len(self._heights))
         for entry in block.entries:
-            tx_id = entry.tx.tx_id
-            self._log[tx_id] = entry.log_index
+            tx = entry.tx
+            self._log[tx.tx_id] = entry.log_index
             self._heights.append(height)
             if entry.result:
                 self._results[entry.log_index] = entry.result
-            body = entry.tx.body
-            self._nonces[body.author.encode() + body.nonce] = tx_id
+            self._nonces[tx.author.encode() + tx.nonce] = tx.tx_id
 
     def _write(self, writes: Mapping[bytes, bytes | None]) -> None:
         for key, value in writes.items():

@@ -6,7 +6,9 @@ a CLI command and a case file.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 from ledger import limits, refusals
 from ledger.invariants import InvariantBroken, check_writes
@@ -55,6 +57,10 @@ class Accepted(NamedTuple):
     postings: list[Posting]
 
 
+_logged: Final[Callable[[tuple[Any, ...]], LoggedTransaction]] = partial(tuple.__new__, LoggedTransaction)
+_accepted: Final[Callable[[tuple[Any, ...]], Accepted]] = partial(tuple.__new__, Accepted)
+
+
 def apply_transaction(
     overlay: Overlay, tx: ParsedTransaction, height: int, time_ms: int, log_index: int
 ) -> Accepted | Refusal:
@@ -70,7 +76,7 @@ def apply_transaction(
     if refusal := rule.authorise(state, tx):
         return _until_expiry(refusal, tx)
     context = Context(state, height, time_ms, log_index, tx.tx_id)
-    if refusal := rule.execute(context, tx.body.author, tx.payload):
+    if refusal := rule.execute(context, tx.author, tx.payload):
         return _until_expiry(refusal, tx)
     try:
         check_writes(overlay, state.writes)
@@ -79,23 +85,23 @@ def apply_transaction(
             refusals.INVARIANT,
             "",
             f"executing this would break an invariant ({error}); it was not executed: report it",
-            tx.body.expires_at_ms,
+            tx.expires_at_ms,
         )
-    result = context.result.SerializeToString(deterministic=True)
+    result = context.result_bytes()
     overlay.writes.update(state.writes)
-    overlay.transactions[tx.tx_id] = LoggedTransaction(log_index, height, tx.raw, result)
-    overlay.nonces[tx.body.author, tx.body.nonce] = tx.tx_id
-    return Accepted(result, context.postings)
+    overlay.transactions[tx.tx_id] = _logged((log_index, height, tx.raw, result))
+    overlay.nonces[tx.author, tx.nonce] = tx.tx_id
+    return _accepted((result, context.postings))
 
 
 def _until_expiry(refusal: Refusal, tx: ParsedTransaction) -> Refusal:
     """When it is for ever: at the expiry; at once for SELF, which the body alone decides."""
-    return refusal._replace(final_after_ms=0 if refusal.code == refusals.SELF else tx.body.expires_at_ms)
+    return refusal._replace(final_after_ms=0 if refusal.code == refusals.SELF else tx.expires_at_ms)
 
 
 def _check_time_and_nonce(state: State, tx: ParsedTransaction, time_ms: int) -> Refusal | None:
     """T4."""
-    expires = tx.body.expires_at_ms
+    expires = tx.expires_at_ms
     if time_ms > expires:
         return Refusal(
             refusals.EXPIRED,
@@ -112,12 +118,12 @@ def _check_time_and_nonce(state: State, tx: ParsedTransaction, time_ms: int) -> 
             " choose an earlier expiry",
             expires,
         )
-    used = state.nonce(tx.body.author, tx.body.nonce)
+    used = state.nonce(tx.author, tx.nonce)
     if used is not None:
         if used == tx.tx_id:
             said = "this transaction is already in the log; ask for its receipt"
         else:
-            said = f"{tx.body.author} used this nonce already; if you mean another intent, take a new nonce"
+            said = f"{tx.author} used this nonce already; if you mean another intent, take a new nonce"
         return Refusal(
             refusals.NONCE_USED,
             "nonce",

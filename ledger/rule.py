@@ -28,10 +28,14 @@ class ParsedTransaction(NamedTuple):
     """Canonical SignedTransaction bytes."""
     body_bytes: bytes
     body: transaction_pb2.Body
+    author: str
+    nonce: bytes
+    expires_at_ms: int
     tx_id: bytes
     kind: str
     """Name of the payload's field: "transfer"."""
     payload: Any
+    """As the type's rule reads it (`Rule.read`)."""
     signers: frozenset[bytes]
     """Public keys whose signatures are valid."""
 
@@ -61,25 +65,44 @@ class Posting(NamedTuple):
 class Context:
     """What `execute` works with: the state, the block's time, and what it reports."""
 
-    __slots__ = ("height", "log_index", "postings", "result", "state", "time_ms", "today", "tx_id")
+    __slots__ = ("_result", "height", "log_index", "postings", "state", "time_ms", "tx_id")
 
     def __init__(self, state: State, height: int, time_ms: int, log_index: int, tx_id: bytes) -> None:
         self.state = state
         self.height = height
         self.time_ms = time_ms
         """Block time, Unix milliseconds."""
-        self.today = time_ms // 86_400_000
-        """Days since 1970-01-01."""
         self.log_index = log_index
         self.tx_id = tx_id
-        self.result = result_pb2.Result()
         self.postings: list[Posting] = []
+        self._result: result_pb2.Result | None = None
+
+    @property
+    def today(self) -> int:
+        """Days since 1970-01-01, by the block's time."""
+        return self.time_ms // 86_400_000
+
+    @property
+    def result(self) -> result_pb2.Result:
+        """What the rule reports, to be filled in. Most have nothing to say."""
+        if self._result is None:
+            self._result = result_pb2.Result()
+        return self._result
+
+    def result_bytes(self) -> bytes:
+        """Canonical bytes of the result."""
+        return b"" if self._result is None else self._result.SerializeToString(deterministic=True)
 
 
+Read = Callable[[Any], Any]
 Fields = Callable[[Any], Refusal | None]
 Authorise = Callable[[State, ParsedTransaction], Refusal | None]
 Execute = Callable[[Context, str, Any], Refusal | None]
 Parties = Callable[[State, str, Any], Sequence[Party] | Refusal]
+
+
+def _as_it_is(payload: Any) -> Any:
+    return payload
 
 
 class Rule(NamedTuple):
@@ -88,15 +111,17 @@ class Rule(NamedTuple):
     fields: Fields
     authorise: Authorise
     execute: Execute
+    read: Read = _as_it_is
+    """Of the message, what the three work on: what is looked at again and again is read from it once."""
 
 
 def signed_by(parties: Parties) -> Authorise:
     """An `authorise` under which each of `parties(state, author, payload)` must sign (T5)."""
 
     def authorise(state: State, tx: ParsedTransaction) -> Refusal | None:
-        found = parties(state, tx.body.author, tx.payload)
+        found = parties(state, tx.author, tx.payload)
         if isinstance(found, Refusal):
-            author = _check_author(state, tx.body.author) if found.code > refusals.UNKNOWN_AUTHOR else None
+            author = _check_author(state, tx.author) if found.code > refusals.UNKNOWN_AUTHOR else None
             return author or found
         return check_signers(found, tx.signers)
 
@@ -108,7 +133,7 @@ def is_authors_own(state: State, tx: ParsedTransaction) -> bool:
 
     No rule: who must sign is said by the rules of each type. An author that is not known yet signs nothing.
     """
-    author = tx.body.author
+    author = tx.author
     federation = state.federation(author)
     if federation.decision_keys is not None:
         return federation.service_key in tx.signers or _reached(federation.decision_keys, tx)

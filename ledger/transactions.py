@@ -6,6 +6,10 @@ each node verifies each signature once. What needs the state is in `apply.py`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
 from ayni.v1 import transaction_pb2
 from ledger import limits, refusals
 from ledger.apply import RULES
@@ -15,6 +19,8 @@ from ledger.rule import ParsedTransaction
 from ledger.wire import NotCanonical, check
 from proofs import domains
 from proofs.signing import SignatureInvalid, verify
+
+_parsed: Final[Callable[[tuple[Any, ...]], ParsedTransaction]] = partial(tuple.__new__, ParsedTransaction)
 
 
 def parse_transaction(raw: bytes, genesis_hash: bytes) -> ParsedTransaction | Refusal:
@@ -36,22 +42,24 @@ def parse_transaction(raw: bytes, genesis_hash: bytes) -> ParsedTransaction | Re
         return Refusal(
             refusals.NOT_CANONICAL, error.path, f"{error}; encode it as docs/encoding.md says and sign again"
         )
+    author, nonce, expires_at_ms = body.author, body.nonce, body.expires_at_ms
     kind = body.WhichOneof("payload")
-    if refusal := _check_envelope(signed, body, kind):
+    if refusal := _check_envelope(author, nonce, expires_at_ms, kind, len(signed.signatures)):
         return refusal
-    payload = getattr(body, kind)
-    if refusal := RULES[kind].fields(payload):
+    rule = RULES[kind]
+    payload = rule.read(getattr(body, kind))
+    if refusal := rule.fields(payload):
         return refusal
     signers = _verify(signed, domains.transaction_message(genesis_hash, body_bytes))
     if isinstance(signers, Refusal):
         return signers
-    return ParsedTransaction(raw, body_bytes, body, domains.tx_id(body_bytes), kind, payload, signers)
+    tx_id = domains.tx_id(body_bytes)
+    return _parsed((raw, body_bytes, body, author, nonce, expires_at_ms, tx_id, kind, payload, signers))
 
 
 def _check_envelope(
-    signed: transaction_pb2.SignedTransaction, body: transaction_pb2.Body, kind: str | None
+    author: str, nonce: bytes, expires_at_ms: int, kind: str | None, signatures: int
 ) -> Refusal | None:
-    author = body.author
     if (
         not (limits.ACCOUNT_NAME.match(author) or limits.FEDERATION_NAME.match(author))
         or author == limits.POOL
@@ -61,20 +69,19 @@ def _check_envelope(
             f"{quoted(author)} is no account or federation; write federation/organisation[:sub] or"
             " federation",
         )
-    if len(body.nonce) != limits.NONCE_BYTES:
-        return invalid("nonce", f"the nonce has {len(body.nonce)} bytes; it must have {limits.NONCE_BYTES}")
-    if not 1 <= body.expires_at_ms <= limits.TIME_MAX_MS:
+    if len(nonce) != limits.NONCE_BYTES:
+        return invalid("nonce", f"the nonce has {len(nonce)} bytes; it must have {limits.NONCE_BYTES}")
+    if not 1 <= expires_at_ms <= limits.TIME_MAX_MS:
         return invalid(
-            "expires_at_ms", f"expires_at_ms is {body.expires_at_ms}; it must be Unix milliseconds, not 0"
+            "expires_at_ms", f"expires_at_ms is {expires_at_ms}; it must be Unix milliseconds, not 0"
         )
     if kind is None:
         return invalid("payload", "the transaction says nothing; give it a payload")
     if kind not in RULES:
         return invalid("payload", f"there is no rule for {kind!r} in this version")
-    if len(signed.signatures) > limits.SIGNATURES_MAX:
+    if signatures > limits.SIGNATURES_MAX:
         return invalid(
-            "signatures",
-            f"there are {len(signed.signatures)} signatures; at most {limits.SIGNATURES_MAX} are allowed",
+            "signatures", f"there are {signatures} signatures; at most {limits.SIGNATURES_MAX} are allowed"
         )
     return None
 
@@ -82,9 +89,9 @@ def _check_envelope(
 def _verify(signed: transaction_pb2.SignedTransaction, message: bytes) -> frozenset[bytes] | Refusal:
     keys = []
     previous = b""
-    for index, signature in enumerate(signed.signatures):
-        key = signature.public_key
-        if len(key) != 32 or len(signature.signature) != 64:
+    for index, each in enumerate(signed.signatures[:]):
+        key, signature = each.public_key, each.signature
+        if len(key) != 32 or len(signature) != 64:
             return invalid(f"signatures[{index}]", "a public key has 32 bytes and a signature 64")
         if key <= previous:
             return invalid(
@@ -93,7 +100,7 @@ def _verify(signed: transaction_pb2.SignedTransaction, message: bytes) -> frozen
             )
         previous = key
         try:
-            verify(key, message, signature.signature)
+            verify(key, message, signature)
         except SignatureInvalid as error:
             return Refusal(
                 refusals.SIGNATURE_INVALID,

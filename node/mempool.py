@@ -134,7 +134,7 @@ class Mempool:
         bounds = self._bounds
         if len(self._entries) >= bounds.transactions_max or self._bytes + len(tx.raw) > bounds.bytes_max:
             return Taken.FULL
-        organisation = organisation_of(tx.body.author) if self.is_authors_own(tx) else STRANGERS
+        organisation = organisation_of(tx.author) if self.is_authors_own(tx) else STRANGERS
         size = len(tx.raw)
         if turned_away := self._turned_away(organisation, size):
             return turned_away
@@ -208,9 +208,7 @@ class Mempool:
 
     def expired(self, final_time_ms: int) -> list[bytes]:
         """Ids of what can no longer be included after a final block of this time (T4)."""
-        return [
-            tx_id for tx_id, entry in self._entries.items() if entry.tx.body.expires_at_ms < final_time_ms
-        ]
+        return [tx_id for tx_id, entry in self._entries.items() if entry.tx.expires_at_ms < final_time_ms]
 
     def due_again(self, now_ms: int) -> list[bytes]:
         """Bytes of what to send to the peers again, oldest first; they count as sent now."""

@@ -83,7 +83,7 @@ class Parts:
                 self.metrics.alarms.labels("invariant").inc()
                 self.warn("invariant", f"transaction {tx_id.hex()} would break an invariant: report it")
                 self.log.error("invariant", tx_id=tx_id.hex(), message=refusal.message)
-            expires = entry.tx.body.expires_at_ms
+            expires = entry.tx.expires_at_ms
             past = refusal.code == refusals.EXPIRED and self.chain.tip.time_ms > expires
             self.outcomes.settle(tx_id, Expired(expires) if past else refusal)
 
@@ -92,7 +92,7 @@ class Parts:
             return
         self._swept_ms = now_ms
         for entry in self.mempool.remove(self.mempool.expired(final_time_ms)):
-            self.outcomes.settle(entry.tx.tx_id, Expired(entry.tx.body.expires_at_ms))
+            self.outcomes.settle(entry.tx.tx_id, Expired(entry.tx.expires_at_ms))
 
     def measure_start(self) -> None:
         """Sets the metrics that are known before anything happens."""

@@ -164,8 +164,8 @@ class Submissions:
             return tx_id, _refused(tx_id, tx)
         if (known := self._known(tx.tx_id)) is not None:  # T2
             return tx.tx_id, known
-        if tx.body.expires_at_ms < doors.chain.tip.time_ms:
-            return tx.tx_id, self.outcome_of(tx.tx_id, Expired(tx.body.expires_at_ms))
+        if tx.expires_at_ms < doors.chain.tip.time_ms:
+            return tx.tx_id, self.outcome_of(tx.tx_id, Expired(tx.expires_at_ms))
         taken = doors.mempool.add(tx, now_ms, is_local=True)
         if not taken.is_in:
             turned_away.append(taken)

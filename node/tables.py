@@ -101,7 +101,7 @@ class Tables:
             index = number(entry.log_index)
             put(LOG + index, b"%b%b%b%b" % (height_bytes, len(tx.raw).to_bytes(4), tx.raw, entry.result))
             put(TX_INDEX + tx.tx_id, index)
-            put(_nonce_key(tx.body.author, tx.body.nonce), tx.tx_id)
+            put(_nonce_key(tx.author, tx.nonce), tx.tx_id)
         for level, index_, node in block.log_nodes:
             put(b"%b%b%b" % (LOG_NODE, level.to_bytes(1), index_.to_bytes(8)), node)
         self._put_state(batch, block.writes)

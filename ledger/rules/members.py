@@ -104,7 +104,7 @@ def _parameter_fields(parameter: genesis_pb2.Parameter, path: str) -> Refusal | 
 
 
 def _decision_authorise(state: State, tx: ParsedTransaction) -> Refusal | None:
-    author = tx.body.author
+    author = tx.author
     party = federation_party(state, author, "author")
     if isinstance(party, Refusal):
         return party

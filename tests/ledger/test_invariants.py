@@ -21,7 +21,7 @@ from ledger.records import (
     QuotaRecord,
 )
 from ledger.refusals import Refusal
-from ledger.rule import Context, Rule
+from ledger.rule import Context
 from ledger.rules import transfers
 from ledger.state import Overlay
 from tests.ledger.world import World, standard
@@ -122,7 +122,7 @@ def test_a_rule_that_would_break_an_invariant_is_refused_and_leaves_no_trace(
         return None
 
     world = standard()
-    faulty = Rule(transfers.TRANSFER.fields, transfers.TRANSFER.authorise, pays_nobody)
+    faulty = transfers.TRANSFER._replace(execute=pays_nobody)
     monkeypatch.setitem(apply.RULES, "transfer", faulty)
     refusal = refused(world)
     assert (refusal.name, refusal.field) == ("INVARIANT", "")
