@@ -53,11 +53,12 @@ def command() -> None:
 
 def genesis_option(required: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """`--genesis`: whom the auditor trusts."""
+    default: dict[str, Any] = {} if required else {"default": ""}  # a default of None would do for one given
     return click.option(
         "--genesis",
         "genesis_text",
         required=required,
-        default=None if required else "",
+        **default,
         metavar="FILE|HASH|NAME",
         help="The network to trust: its genesis file, its genesis hash, or a network's name."
         + ("" if required else " Without it, the one that both exports are of."),
