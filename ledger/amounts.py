@@ -1,4 +1,4 @@
-"""How an amount is written: exactly, in its unit, by integer arithmetic.
+"""How an amount is written: exactly, in its unit, by integer arithmetic; and how a duration is.
 
 Decides the text of amounts in refusals, and at the client everywhere ("1,234.50 EUC", "3:05 HRS"). Never
 decides about an amount, and nothing that is hashed depends on it but the reason of a void decision (M3).
@@ -58,6 +58,17 @@ def decimal_text(amount_minor: int, unit: Unit) -> str:
         scaled += 1
     fraction = f"{scaled:0{digits}d}".rstrip("0") if remainder == 0 else f"{scaled:0{digits}d}"
     return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+
+
+def duration_text(length_ms: int) -> str:
+    """A duration to the second: "28 d", "1 h 12 min 24 s"; below a second "250 ms"."""
+    seconds = length_ms // 1000
+    parts = []
+    for name, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count:,} {name}")
+    return " ".join(parts) or f"{length_ms} ms"
 
 
 def is_decimal(scale: int) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ayni.v1 import genesis_pb2, result_pb2
 from ledger import books, limits, records, refusals
+from ledger.amounts import duration_text
 from ledger.fields import invalid
 from ledger.records import Due, OrganisationUnitRecord
 from ledger.refusals import Refusal
@@ -79,8 +80,8 @@ def _check_period(context: Context, number: int) -> Refusal | None:
         return Refusal(
             refusals.PERIOD_TOO_EARLY,
             "close_period.period",
-            f"period {period.open_period} is open since {passed_ms} ms, and a period lasts {least_ms} ms at"
-            f" least; close it in {least_ms - passed_ms} ms",
+            f"period {period.open_period} has been open for {duration_text(passed_ms)}, and a period lasts"
+            f" {duration_text(least_ms)} at least; close it in {duration_text(least_ms - passed_ms)}",
         )
     if number != period.open_period:
         return Refusal(
