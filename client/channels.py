@@ -172,7 +172,9 @@ def translated(error: grpc.RpcError) -> Exception:
         return WrongNetwork(details)
     if code is grpc.StatusCode.NOT_FOUND:
         return NotFound(
-            f"{_sentence(details)}", "The ledger's final blocks do not hold it.", "Check the name."
+            f"{_sentence(details)}",
+            "The ledger's final blocks do not hold it.",
+            "Check the name or the id; what was sent a moment ago may not be final yet.",
         )
     if code is grpc.StatusCode.INVALID_ARGUMENT:
         return UsageProblem("The node cannot make sense of the request.", _sentence(details), "Correct it.")

@@ -83,7 +83,7 @@ def read_draft(path: Path, genesis_hash: bytes) -> Draft:
     except (ValueError, KeyError, TypeError, DecodeError) as error:
         raise UsageProblem(
             f"{path} is not a transaction for this network.",
-            f"{error}.",
+            f"{_why(error)}.",
             "Ask whoever wrote it for the file again, and check --network.",
         ) from error
 
@@ -101,6 +101,16 @@ def _from_json(content: bytes, genesis_hash: bytes) -> Draft:
     if document["tx_id"] != draft.tx_id.hex() or document["content"] != shown:
         raise ValueError("what it shows is not what would be signed")
     return draft
+
+
+def _why(error: Exception) -> str:
+    match error:
+        case KeyError():
+            return f"it says no {error}"
+        case TypeError():
+            return "what it says is not of the form that a draft has"
+        case _:
+            return str(error)
 
 
 def _draft(raw: bytes, signers: list[str] | tuple[str, ...]) -> Draft:

@@ -175,7 +175,12 @@ def check_amount(field: str, amount_minor: int) -> None:
 
 def check_text(field: str, text: str, bytes_max: int) -> None:
     """A text of at most `bytes_max` bytes in UTF-8. Raises UsageProblem naming the field."""
-    size = len(text.encode())
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:  # bytes of another encoding, as a shell hands them on
+        raise out_of_bounds(
+            field, "it is not UTF-8 text", "Type it in a terminal that is set to UTF-8."
+        ) from None
     if size > bytes_max:
         raise out_of_bounds(field, f"it has {size} bytes", f"Shorten it to {bytes_max} bytes.")
 

@@ -87,7 +87,7 @@ class Outcome:
             case Kind.UNKNOWN:
                 return OutcomeUnknown(
                     f"The outcome of transaction {name} is not known yet.",
-                    "A node took it, but no final block held it in the time given.",
+                    "No final block held it in the time given; a node may have taken it.",
                     f"Run `ayni tx wait {name}`; `ayni tx pending --resend` sends the same bytes, safely.",
                 )
 

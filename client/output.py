@@ -124,10 +124,10 @@ def parse_day(text: str) -> int:
         days = (date.fromisoformat(text.strip()) - _EPOCH).days
     except ValueError:
         days = -1
-    if days < 1:
+    if not 1 <= days <= limits.VALUE_DATE_MAX:
         raise UsageProblem(
             f"'{text}' is not a date.",
-            "Dates are written year-month-day, from 1970-01-02 on.",
+            f"Dates are written year-month-day, from 1970-01-02 to {day_text(limits.VALUE_DATE_MAX)}.",
             "Write it like 2026-03-31.",
         )
     return days

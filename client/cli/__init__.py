@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         problem.show()
         return ExitCode.USAGE
     except click.UsageError as problem:
-        _show(_usage_lines(problem))
+        _show(_usage_lines(problem, sys.argv[1:] if arguments is None else arguments))
         return ExitCode.USAGE
     except click.FileError as problem:
         _show(
@@ -111,27 +111,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return ExitCode.DONE
-    except Exception as bug:
-        if os.environ.get("AYNI_DEBUG"):
-            traceback.print_exc()
+    except OSError as problem:
+        if problem.filename is None:
+            return _show_bug(problem)
         _show(
             (
-                f"ayni: something went wrong inside: {type(bug).__name__}: {_short(bug)}",
-                "  why:  This is a bug in ayni, not in what you typed.",
-                "  next: Run it again with AYNI_DEBUG=1 and report what it prints.",
+                f"ayni: {problem.filename} cannot be used.",
+                f"  why:  {problem.strerror}.",
+                "  next: Choose another path, or see who may read and write this one.",
             )
         )
-        return ExitCode.BUG
+        return ExitCode.USAGE
+    except Exception as bug:
+        return _show_bug(bug)
 
 
-def _usage_lines(problem: click.UsageError) -> tuple[str, str, str]:
-    path = problem.ctx.command_path if problem.ctx else "ayni"
-    usage = problem.ctx.get_usage().removeprefix("Usage: ") if problem.ctx else "ayni COMMAND"
+def _show_bug(bug: Exception) -> ExitCode:
+    if os.environ.get("AYNI_DEBUG"):
+        traceback.print_exc()
+    _show(
+        (
+            f"ayni: something went wrong inside: {type(bug).__name__}: {_short(bug)}",
+            "  why:  This is a bug in ayni, not in what you typed.",
+            "  next: Run it again with AYNI_DEBUG=1 and report what it prints.",
+        )
+    )
+    return ExitCode.BUG
+
+
+def _usage_lines(problem: click.UsageError, arguments: Sequence[str]) -> tuple[str, str, str]:
+    context = problem.ctx or _context_of(arguments)
+    usage = " ".join([context.command_path, *context.command.collect_usage_pieces(context)])
     return (
         f"ayni: {' '.join(problem.format_message().split())}",
-        f"  why:  The usage is: {' '.join(usage.split())}",
-        f"  next: See `{path} --help`.",
+        f"  why:  The usage is: {usage}",
+        f"  next: See `{context.command_path} --help`.",
     )
+
+
+def _context_of(arguments: Sequence[str]) -> click.Context:
+    """The command that the arguments name, for a problem that does not say where it arose."""
+    context = click.Context(cli, info_name="ayni")
+    for word in arguments:
+        found = (
+            context.command.get_command(context, word) if isinstance(context.command, click.Group) else None
+        )
+        if found is None:
+            break
+        context = click.Context(found, parent=context, info_name=word)
+    return context
 
 
 def _short(bug: Exception) -> str:

@@ -20,6 +20,7 @@ from client.cli.arguments import (
     account_name,
     as_option,
     check_one,
+    class_name,
     hash_of_file,
     key_options,
     key_set_from,
@@ -126,7 +127,7 @@ def open_command(
 @writing_options
 def close_command(writing: Writing, accounts: tuple[str, ...], author: str) -> None:
     """Close accounts that are empty: no balance, nothing held."""
-    author = author or _host_or_federation(accounts[0])
+    author = author or _host_or_federation(account_name(accounts[0]))
     writing.send(transactions.close_accounts(author, accounts, writing.stamp()))
 
 
@@ -339,6 +340,10 @@ def proof_command(
         )
     for code in filter(None, (unit, dues_unit)):
         context.unit(code)
+    if account != limits.POOL:
+        account_name(account)
+    if class_id:
+        class_name(class_id)
     key = record_key(account, balance=unit, holding=class_id, dues=dues_unit)
     proof, verified = context.client.state_proof(key)
     classes = units_of_classes(context.client) if class_id else {}

@@ -224,11 +224,28 @@ def federation_here(context: Context, otherwise: str, *, service: bool = False) 
 
 def account_name(text: str) -> str:
     """An account's name, as given. Raises UsageProblem."""
+    if text == limits.POOL:
+        raise UsageProblem(
+            "The collective pool is not an account like others.",
+            "Nobody holds its key, and it pays by rule only.",
+            "Pay into it with `ayni pool contribute`, look at it with `ayni pool show`.",
+        )
     if not limits.ACCOUNT_NAME.match(text):
         raise UsageProblem(
             f"'{text}' cannot be an account's name.",
             "It is a federation, a slash, an organisation; of a hosted account a colon and its own name.",
             "Write it like emilia/cadiai or emilia/cadiai:m-0412.",
+        )
+    return text
+
+
+def class_name(text: str) -> str:
+    """The name of a class of entitlements, as given. Raises UsageProblem."""
+    if not limits.CLASS_NAME.match(text):
+        raise UsageProblem(
+            f"'{text}' is no class.",
+            "A class is named by its own name and its owner's.",
+            "Write it like shares-2026@emilia/cadiai or hours@emilia.",
         )
     return text
 

@@ -11,7 +11,7 @@ import click
 
 from ayni.v1 import entitlements_pb2
 from client import transactions
-from client.cli.arguments import one_of
+from client.cli.arguments import class_name, one_of
 from client.cli.options import shared_options
 from client.cli.writing import Writing, writing_options
 from client.context import Context
@@ -78,12 +78,7 @@ def define_command(
     Owned by an organisation, only it issues; owned by a federation, every accredited organisation may. It
     can be defined anew until something of it is issued.
     """
-    if not limits.CLASS_NAME.match(class_id):
-        raise UsageProblem(
-            f"'{class_id}' is no class.",
-            "A class is named by its own name and its owner's.",
-            "Write it like shares-2026@emilia/cadiai or hours@emilia.",
-        )
+    class_name(class_id)
     unit = writing.context.unit(code)
     hours = kind == KINDS[entitlements_pb2.KIND_HOURS]
     _check_words(hours, given_for, item_value, item_contribution)

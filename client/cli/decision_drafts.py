@@ -33,7 +33,7 @@ from client.drafts import Draft
 from client.errors import UsageProblem
 from client.output import duration_ms, parse_day
 from client.stamps import Stamp, new_stamp
-from client.views.pool import PARAMETERS
+from client.views.pool import PARAMETERS, parameter_text
 from ledger import limits
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -166,12 +166,12 @@ def draft_ceiling(context: Context, organisation: str, amount: str, code: str, *
 
 
 @draft_group.command("parameter")
-@click.argument("name", type=one_of(PARAMETERS.values()))
+@click.argument("name", type=one_of(PARAMETERS.values()), metavar="NAME")
 @click.argument("value")
 @click.option("--unit", "code", default="", metavar="UNIT", help="Of every parameter but period-min.")
 @draft_options
 def draft_parameter(context: Context, name: str, value: str, code: str, **draft: Any) -> None:
-    """Set a parameter of the network.
+    """Set a parameter of the network: period-min, advance, deposit, redeemable or unattested-max.
 
     period-min is a duration (28d); advance, deposit and redeemable are percentages (50); unattested-max is
     an amount of the unit.
@@ -187,14 +187,18 @@ def draft_parameter(context: Context, name: str, value: str, code: str, **draft:
     number = next(number for number, word in PARAMETERS.items() if word == name)
     figure = _parameter_value(context, name, value, code)
     _, least, most = limits.PARAMETER_BOUNDS[number]
-    if not least <= figure <= most:
-        raise UsageProblem(
-            f"{value} is out of bounds for {name}.",
-            f"It is {figure}, and {least} to {most} is allowed (basis points, milliseconds, smallest parts).",
-            "Choose another value.",
-        )
     parameter = genesis_pb2.Parameter(unit=code, value=figure)
     parameter.name = number  # type: ignore[assignment]  # a key of PARAMETERS is a ParameterName
+    if not least <= figure <= most:
+        bounds = []
+        for bound in (least, most):
+            parameter.value = bound
+            bounds.append(parameter_text(parameter, context.units))
+        raise UsageProblem(
+            f"{value} is out of bounds for {name}.",
+            f"{bounds[0]} to {bounds[1]} is allowed.",
+            "Choose another value.",
+        )
     _write_draft(context, members_pb2.DecisionItem(parameter=parameter), "", **draft)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from client import transactions
-from client.cli.arguments import as_option, date_option, one_of, reference_option, value_date
+from client.cli.arguments import as_option, class_name, date_option, one_of, reference_option, value_date
 from client.cli.entitlement_rows import (
     PAID,
     Service,
@@ -248,7 +248,7 @@ def _class_unit(context: Context, class_id: str) -> Unit:
 
 def _owner(class_id: str) -> str:
     """The organisation that owns the class, and so issues it. Raises UsageProblem."""
-    owner = class_id.partition("@")[2]
+    owner = class_name(class_id).partition("@")[2]
     if "/" not in owner:
         raise UsageProblem(
             f"It is not clear who issues {class_id}.",

@@ -17,6 +17,7 @@ from client.documents import parse_object, read_bounded
 from client.errors import NotFound, UsageProblem
 from client.networks import write_atomically
 from client.output import print_table
+from proofs.signing import SEED_BYTES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -117,7 +118,9 @@ def _read_key(path: Path) -> tuple[bytes, str]:
             if document["kind"] != "key":
                 raise ValueError("its kind is not 'key'")
             return bytes.fromhex(document["seed"]), str(document["name"])
-        return bytes.fromhex(content.decode()), ""
+        if len(seed := bytes.fromhex(content.decode())) != SEED_BYTES:
+            raise ValueError(f"it has {len(seed)} bytes")
+        return seed, ""
     except OSError as error:
         raise UsageProblem(f"{path} cannot be read.", f"{error.strerror}.", "Check the path.") from error
     except (ValueError, KeyError, TypeError) as error:

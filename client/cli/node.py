@@ -84,6 +84,8 @@ def init_command(
     from config import ListenSection, NodeConfig, NodeSection, TlsSection, write_toml
     from config.certificates import write_certificate
 
+    _check_init(federation, genesis, {"--client": client, "--peer-listen": peer_listen})
+    others = tuple(_peer(text) for text in peers)
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True)
     public = {use: _key(directory / f"{use}.key") for use in ("consensus", "service")}
@@ -101,7 +103,7 @@ def init_command(
         ),
         ListenSection(client=client, peer=peer_listen),
         TlsSection(certificate, directory / "node.tls.key"),
-        tuple(_peer(text) for text in peers),
+        others,
     )
     write_toml(config, directory / "node.toml")
     document = {
@@ -178,6 +180,28 @@ def health_command(config_file: Path, as_json: bool) -> int:
         "node_health", {"healthy": healthy, "state": state}, lambda console: console.print(state.lower())
     )
     return ExitCode.DONE if healthy else ExitCode.NO_NODE
+
+
+def _check_init(federation: str, genesis: Path | None, addresses: dict[str, str]) -> None:
+    from client.networks import read_genesis_file
+    from config import ConfigError, split_address
+    from ledger import limits
+
+    if not limits.FEDERATION_NAME.match(federation):
+        raise UsageProblem(
+            f"'{federation}' cannot be a federation's name.",
+            "It has small letters, digits and '-', and begins with a letter.",
+            "Write it as in the genesis: emilia.",
+        )
+    if genesis is not None:
+        read_genesis_file(genesis)
+    for option, address in addresses.items():
+        try:
+            split_address(address, option)
+        except ConfigError as error:
+            raise UsageProblem(
+                f"'{address}' is no address to listen at.", f"{error}.", "Write HOST:PORT, like 0.0.0.0:7410."
+            ) from error
 
 
 def _load(config_file: Path) -> NodeConfig:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from client.errors import UsageProblem
+from client.networks import NETWORK_NAME
 from client.output import Output
 from client.testnet.founding import VALIDATORS_MAX, Founding, federation_names
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from client.testnet import Testnet
+
+
+PORT_MAX = 65_535
 
 
 @click.group("testnet")
@@ -44,15 +49,27 @@ def command() -> None:
     help="Directory for the files; absent or empty.",
 )
 @click.option("--name", default="testnet", show_default=True, help="Name of the network.")
-@click.option("--base-port", type=click.IntRange(0, 65_000), default=0, help="First port; 0: free ones.")
+@click.option("--base-port", type=click.IntRange(0, PORT_MAX), default=0, help="First port; 0: free ones.")
 @click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout.")
 def create_command(validators: int, directory: Path, name: str, base_port: int, as_json: bool) -> None:
     """Writes genesis, keys, certificates and configurations of a new network.
 
     The first federations are called emilia, lombardia, piemonte, toscana, umbria and veneto.
     """
-    from client.testnet import create, write_keystore
+    from client.testnet import PORTS_A_NODE, create, write_keystore
 
+    if not NETWORK_NAME.fullmatch(name):
+        raise UsageProblem(
+            f"'{name}' cannot be a network's name.",
+            "Names have 1 to 32 small letters, digits and '-', beginning with a letter.",
+            "Name it like valley.",
+        )
+    if base_port + validators * PORTS_A_NODE > PORT_MAX + 1:
+        raise UsageProblem(
+            f"{validators} nodes do not fit above port {base_port}.",
+            f"Each takes {PORTS_A_NODE} ports, and {PORT_MAX} is the last.",
+            "Give a lower --base-port.",
+        )
     federations = federation_names(validators)
     testnet = create(directory, Founding(name, federations), base_port=base_port)
     write_keystore(testnet, {})

@@ -13,6 +13,7 @@ import click
 
 from client import transactions
 from client.cli import tx_files, tx_import, tx_pending
+from client.cli.arguments import account_name
 from client.cli.legs import leg_options, legs_from
 from client.cli.options import shared_options
 from client.cli.writing import Writing, show_outcome, writing_options
@@ -41,7 +42,7 @@ def transfer(writing: Writing, payer: str, **legs: Any) -> None:
     Several legs make one transaction, all or nothing: --leg for each, or --csv, where each may name a payer
     of its own, who signs too (--draft writes the file for them). Separate payments: `ayni tx import`.
     """
-    draft = transactions.transfer(payer, legs_from(writing.context, **legs), writing.stamp())
+    draft = transactions.transfer(account_name(payer), legs_from(writing.context, **legs), writing.stamp())
     writing.send(draft)
 
 

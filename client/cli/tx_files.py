@@ -14,6 +14,7 @@ from google.protobuf import json_format
 
 from ayni.v1 import transaction_pb2
 from client import transactions
+from client.cli.arguments import account_name
 from client.cli.legs import leg_options, legs_from
 from client.cli.options import shared_options
 from client.cli.writing import Writing
@@ -76,7 +77,7 @@ def build(
     if source is not None:
         draft = _draft_from_json(source, stamp)
     elif payer:
-        draft = transactions.transfer(payer, legs_from(context, **legs), stamp)
+        draft = transactions.transfer(account_name(payer), legs_from(context, **legs), stamp)
     else:
         raise UsageProblem(
             "There is nothing to build.",

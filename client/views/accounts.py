@@ -31,7 +31,7 @@ from client.views.common import (
     print_read_at,
     read_at_json,
 )
-from ledger.limits import organisation_of
+from ledger.limits import POOL, organisation_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,7 +92,10 @@ def print_account(target: Console, account: Account, units: Units, classes: Clas
     """One account whole, for a person."""
     record = account.record
     target.print(account.account + (" (closed)" if record.closed else ""))
-    target.print(f"  opened at height {record.opened_height:,}; {_signing_text(account)}", soft_wrap=True)
+    if account.account == POOL:
+        target.print("  the collective pool: nobody holds its key, and it pays by rule; see `ayni pool show`")
+    else:
+        target.print(f"  opened at height {record.opened_height:,}; {_signing_text(account)}", soft_wrap=True)
     if account.HasField("organisation"):
         organisation = account.organisation
         target.print(

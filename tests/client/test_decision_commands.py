@@ -271,8 +271,7 @@ def test_what_is_no_decision_is_not_signed_as_one(ayni: Ayni, tmp_path: Path) ->
             ("parameter", "deposit", "101", "--unit", "EUC"),
             (
                 "ayni: 101 is out of bounds for deposit.",
-                "  why:  It is 10100, and 0 to 10000 is allowed"
-                " (basis points, milliseconds, smallest parts).",
+                "  why:  0 % to 100 % is allowed.",
                 "  next: Choose another value.",
             ),
         ),

@@ -102,7 +102,8 @@ def test_every_error_of_every_row_is_told_before_anything_is_sent(
         "It is not a whole number of the smallest part (1/100).",
         "line 4: id: it is empty",
         "line 4: payee: 'Lazio' is not an account; write it like emilia/cadiai",
-        "line 4: date: 'tomorrow' is not a date. Dates are written year-month-day, from 1970-01-02 on.",
+        "line 4: date: 'tomorrow' is not a date. Dates are written year-month-day, from 1970-01-02 to"
+        " 2269-12-31.",
         "line 5 (id c): payer: it is empty",
         "line 5 (id c): unit: there is no 'XXX'; known are EUC, HRS",
         "line 5 (id c): date: it is empty; give the row a date, or all rows one with --date",

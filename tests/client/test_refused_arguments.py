@@ -91,7 +91,7 @@ HOURS = "hours@emilia"
             ("account", "statement", "emilia/cadiai", "--month", "2026-13"),
             (
                 "ayni: '2026-13-01' is not a date.",
-                "  why:  Dates are written year-month-day, from 1970-01-02 on.",
+                "  why:  Dates are written year-month-day, from 1970-01-02 to 2269-12-31.",
                 "  next: Write it like 2026-03-31.",
             ),
         ),

@@ -191,7 +191,7 @@ def test_a_missing_key_exits_7_names_who_must_sign_and_sends_nothing(ayni: Ayni,
             8,
             "There is no account emilia/nobody.",
         ),
-        (("tx", "transfer", "Emilia", "lazio/coop", "1", "EUC"), 2, "author is out of bounds."),
+        (("tx", "transfer", "Emilia", "lazio/coop", "1", "EUC"), 2, "'Emilia' cannot be an account's name."),
         (("tx", "transfer", "emilia/cadiai"), 2, "It is not clear what is paid."),
         (
             ("tx", "transfer", "emilia/cadiai", "lazio/coop", "1", "EUC", "--wait", "soon"),
