@@ -110,9 +110,9 @@ class Node:
 
     # --- starting -----------------------------------------------------------------------------------
 
-    def doors(self) -> Doors:
-        """What submission needs of this node."""
-        return Doors(
+    def ledger_service(self) -> ledger.LedgerService:
+        """What answers clients, on whatever they come in."""
+        doors = Doors(
             chain=self.parts.chain,
             mempool=self.parts.mempool,
             tables=self.parts.tables,
@@ -123,11 +123,12 @@ class Node:
             refuse_now=self._refuse_now,
             clock_ms=self.parts.clock_ms,
         )
+        return ledger.LedgerService(self.parts, self.status, doors, self._streams)
 
     async def _start(self) -> None:
         listen = self._config.listen
         clients = grpc.aio.server(options=CLIENT_OPTIONS, maximum_concurrent_rpcs=CLIENT_CALLS_MAX)
-        self._ledger = ledger.LedgerService(self.parts, self.status, self.doors(), self._streams)
+        self._ledger = self.ledger_service()
         ledger.register(self._ledger, clients)
         health.register(self._health, (LEDGER_NAME,), self._streams, clients)
         admins = grpc.aio.server(options=CLIENT_OPTIONS, maximum_concurrent_rpcs=ADMIN_CALLS_MAX)

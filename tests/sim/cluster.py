@@ -71,7 +71,7 @@ class SimulatedNode(Node):
         self._network = self.loop.network = self.network = network
 
     async def _start(self) -> None:
-        self.service = self._ledger = LedgerService(self.parts, self.status, self.doors())
+        self.service = self._ledger = self.ledger_service()
         await self._network.start()
 
     async def _say_ready(self) -> None:

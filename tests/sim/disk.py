@@ -134,7 +134,7 @@ class _Level:
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
 
-    def get(self, key: bytes) -> bytes | None:
+    def get(self, key: bytes, **_: Any) -> bytes | None:
         return self._disk.read(key)
 
     def write_batch(self, sync: bool) -> _WriteBatch:

@@ -15,18 +15,18 @@ from proofs import signing
 @contextmanager
 def remembered() -> Iterator[None]:
     """While it lasts, libsodium is asked once about each signature."""
-    module: Any = signing
-    original = module.open_signed
+    original = signing.open_signed
     known: dict[tuple[bytes, bytes], int] = {}
 
-    def open_signed(message: Any, length: Any, signed: bytes, size: int, public_key: bytes) -> int:
+    def open_signed(message: Any, length: Any, signed: bytes, signed_length: int, public_key: bytes) -> int:
         question = (signed, public_key)
-        if question not in known:
-            known[question] = original(message, length, signed, size, public_key)
-        return known[question]
+        answer = known.get(question)
+        if answer is None:
+            answer = known[question] = original(message, length, signed, signed_length, public_key)
+        return answer
 
-    module.open_signed = open_signed
+    signing.open_signed = open_signed
     try:
         yield
     finally:
-        module.open_signed = original
+        signing.open_signed = original
