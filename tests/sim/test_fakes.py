@@ -66,7 +66,7 @@ def test_what_was_not_synced_may_survive_in_another_order() -> None:
 def test_the_power_may_go_before_in_and_after_a_write(where: str, survives: bool) -> None:
     disk = Disk(random.Random(1), "andes")
     database = opened(disk)
-    disk.chances = Chances(**{f"crash_{where}": 1.0})
+    setattr(disk.chances, f"crash_{where}", 1.0)
     with pytest.raises(SimulatedCrash, match="andes: the power went"):
         database.write(batch(b"one", b"two"))
     disk.lose_power()
