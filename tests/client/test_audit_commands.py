@@ -192,6 +192,15 @@ def test_evidence_is_verified_and_names_who_is_guilty(
     ]
 
 
+@pytest.mark.parametrize("what", ["verify", "receipt", "evidence"])
+def test_without_a_genesis_to_trust_nothing_is_verified(
+    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = audit(capsys, what, tmp_path if what == "verify" else tmp_path / "file")
+    assert result.code == 2
+    assert three_lines(result.err)[0].startswith("ayni: Missing option '--genesis'")
+
+
 @pytest.fixture
 def forked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path, History]:
     """Two exports that two of four members signed both; the present directory is empty."""
