@@ -22,6 +22,7 @@ from ayni.v1 import genesis_pb2
 from config.keyfiles import public_key_of, read_key_file
 from config.load import ConfigError, split_address
 from config.model import NO_PATH, NodeConfig
+from proofs.words import printable
 
 GENESIS_BYTES_MAX = 4 * 1024 * 1024
 PEM_BYTES_MAX = 1024 * 1024
@@ -39,7 +40,7 @@ class Problem(NamedTuple):
     """False: the node starts, and warns."""
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.message}"
+        return printable(f"{self.key}: {self.message}")
 
 
 def check(config: NodeConfig, *, ports: bool = True) -> list[Problem]:
@@ -57,8 +58,11 @@ def check(config: NodeConfig, *, ports: bool = True) -> list[Problem]:
 
 def _data_dir(path: Path) -> list[Problem]:
     existing = path
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
+    try:
+        while not existing.exists() and existing != existing.parent:
+            existing = existing.parent
+    except OSError as error:
+        return [Problem("node.data_dir", f"{path} is no path: {error.strerror}; correct it")]
     if not existing.is_dir():
         return [Problem("node.data_dir", f"{existing} is not a directory; give a directory")]
     if not os.access(existing, os.W_OK | os.X_OK):

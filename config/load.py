@@ -7,11 +7,13 @@ Environment: `AYNI_<SECTION>_<KEY>`, e.g. `AYNI_LISTEN_CLIENT=0.0.0.0:7410`. Pee
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NamedTuple
 
 from config.model import CHOICES, INTEGER_BOUNDS, NO_PATH, PEERS_MAX, SECTIONS, NodeConfig, PeerSection
@@ -19,14 +21,41 @@ from proofs.words import printable
 
 ENVIRONMENT_PREFIX = "AYNI_"
 CONFIG_BYTES_MAX = 1024 * 1024
-MESSAGE_CHARACTERS_MAX = 1_500
+MESSAGE_CHARACTERS_MAX = 500
+PROBLEMS_MAX = 20
+_PORT = re.compile(r"[0-9]{1,5}")
+_WHOLE = re.compile(r"-?[0-9]{1,20}")
 
 
 class ConfigError(Exception):
     """The configuration cannot be used. The text names the file, the key, the fault and the remedy."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(printable(message, MESSAGE_CHARACTERS_MAX))
+    def __init__(self, *problems: str) -> None:
+        """`problems`: everything that is wrong, one sentence each."""
+        shown = [printable(each, MESSAGE_CHARACTERS_MAX) for each in problems[:PROBLEMS_MAX]]
+        if len(problems) > PROBLEMS_MAX:
+            shown.append(f"and {len(problems) - PROBLEMS_MAX} more")
+        self.problems: tuple[str, ...] = tuple(shown)
+        super().__init__("\n".join(shown))
+
+
+class Faults:
+    """Collects what is wrong, so that one fault does not hide another: `with faults: …`."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def __enter__(self) -> None:
+        """Nothing is wrong yet."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """Keeps a ConfigError; lets everything else through."""
+        if not isinstance(error, ConfigError):
+            return False
+        self.found += error.problems
+        return True
 
 
 class Given(NamedTuple):
@@ -48,15 +77,20 @@ def load(
 ) -> NodeConfig:
     """The configuration in `path`, overridden by `environ`, overridden by `overrides` ("section.key").
 
-    Raises ConfigError. Paths in the file are relative to the file, others to the working directory.
+    Raises ConfigError with all that is wrong. Paths in the file are relative to the file, others to the
+    working directory.
     """
     file = Path(path).absolute()
     table = _read_toml(file)
-    given = _from_file(table, file)
+    faults = Faults()
+    given = _from_file(table, file, faults)
     given.update(_from_environment(environ or {}))
-    given.update(_from_flags(overrides or {}))
-    sections = {name: _section(name, cls, given) for name, cls in SECTIONS.items()}
-    return NodeConfig(**sections, peers=_peers(table, file), source=str(file))
+    given.update(_from_flags(overrides or {}, faults))
+    sections = {name: _section(name, cls, given, faults) for name, cls in SECTIONS.items()}
+    peers = _peers(table, file, faults)
+    if faults.found:
+        raise ConfigError(*faults.found)
+    return NodeConfig(**sections, peers=peers, source=str(file))
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -80,24 +114,25 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: not valid TOML: {error}; correct that line") from None
 
 
-def _from_file(table: dict[str, Any], file: Path) -> dict[str, Given]:
+def _from_file(table: dict[str, Any], file: Path, faults: Faults) -> dict[str, Given]:
     given: dict[str, Given] = {}
     for name, content in table.items():
         if name == "peers":
             continue
         if name not in SECTIONS:
-            raise ConfigError(
-                f"{file}: [{name}]: there is no such section{_did_you_mean(name, [*SECTIONS, 'peers'])}"
-            )
-        if not isinstance(content, dict):
-            raise ConfigError(f"{file}: {name}: must be a section; write [{name}] on a line of its own")
-        known = _names(SECTIONS[name])
-        for field_name, value in content.items():
-            if field_name not in known:
-                raise ConfigError(
-                    f"{file}: {name}.{field_name}: there is no such key{_did_you_mean(field_name, known)}"
-                )
-            given[f"{name}.{field_name}"] = Given(value, str(file), file.parent, False)
+            hint = _did_you_mean(name, [*SECTIONS, "peers"])
+            faults.found.append(f"{file}: [{name}]: there is no such section{hint}")
+        elif not isinstance(content, dict):
+            text = f"{file}: {name}: must be a section; write [{name}] on a line of its own"
+            faults.found.append(text)
+        else:
+            known = _names(SECTIONS[name])
+            for field_name, value in content.items():
+                if field_name in known:
+                    given[f"{name}.{field_name}"] = Given(value, str(file), file.parent, False)
+                    continue
+                hint = _did_you_mean(field_name, known)
+                faults.found.append(f"{file}: {name}.{field_name}: there is no such key{hint}")
     return given
 
 
@@ -114,54 +149,57 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
     return given
 
 
-def _from_flags(overrides: Mapping[str, str]) -> dict[str, Given]:
+def _from_flags(overrides: Mapping[str, str], faults: Faults) -> dict[str, Given]:
     given = {}
     every = [f"{name}.{each}" for name, section in SECTIONS.items() for each in _names(section)]
     for name in sorted(overrides):
         if name not in every:
-            raise ConfigError(f"flag {name}: there is no such key{_did_you_mean(name, every)}")
+            faults.found.append(f"flag {name}: there is no such key{_did_you_mean(name, every)}")
+            continue
         given[name] = Given(overrides[name], f"flag {name}", Path.cwd(), True)
     return given
 
 
-def _section(name: str, section: type, given: dict[str, Given]) -> Any:
-    values = {}
+def _section(name: str, section: type, given: dict[str, Given], faults: Faults) -> Any:
+    values: dict[str, Any] = {item.name: item.default for item in fields(section)}
     for item in fields(section):
         full = f"{name}.{item.name}"
         if full in given:
-            values[item.name] = _value(full, item, given[full])
+            with faults:
+                values[item.name] = _value(full, item, given[full])
         elif item.metadata["required"]:
-            raise ConfigError(
-                f"{full}: missing; set it in the file, or {_variable(full)} ({item.metadata['doc']})"
-            )
-        else:
-            values[item.name] = None if item.default is MISSING else item.default
+            text = f"{full}: missing; set it in the file, or {_variable(full)} ({item.metadata['doc']})"
+            faults.found.append(text)
     return section(**values)
 
 
-def _peers(table: dict[str, Any], file: Path) -> tuple[PeerSection, ...]:
+def _peers(table: dict[str, Any], file: Path, faults: Faults) -> tuple[PeerSection, ...]:
     listed = table.get("peers", [])
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
-        raise ConfigError(f"{file}: peers: must be a list of sections; write [[peers]] before each")
+        faults.found.append(f"{file}: peers: must be a list of sections; write [[peers]] before each")
+        return ()
     if len(listed) > PEERS_MAX:
-        raise ConfigError(
-            f"{file}: peers: {len(listed)} of them, at most {PEERS_MAX} are possible; remove some"
-        )
-    peers = []
-    for index, content in enumerate(listed):
-        known = _names(PeerSection)
-        values = {}
-        for field_name in content:
-            if field_name not in known:
-                hint = _did_you_mean(field_name, known)
-                raise ConfigError(f"{file}: peers[{index}].{field_name}: there is no such key{hint}")
-        for item in fields(PeerSection):
-            full = f"peers[{index}].{item.name}"
-            if item.name not in content:
-                raise ConfigError(f"{file}: {full}: missing; add it ({item.metadata['doc']})")
+        text = f"{file}: peers: {len(listed)} of them, at most {PEERS_MAX} are possible; remove some"
+        faults.found.append(text)
+        return ()
+    return tuple([_peer(index, content, file, faults) for index, content in enumerate(listed)])
+
+
+def _peer(index: int, content: dict[str, Any], file: Path, faults: Faults) -> PeerSection:
+    known = _names(PeerSection)
+    for field_name in content:
+        if field_name not in known:
+            hint = _did_you_mean(field_name, known)
+            faults.found.append(f"{file}: peers[{index}].{field_name}: there is no such key{hint}")
+    values: dict[str, Any] = {item.name: item.default for item in fields(PeerSection)}
+    for item in fields(PeerSection):
+        full = f"peers[{index}].{item.name}"
+        if item.name not in content:
+            faults.found.append(f"{file}: {full}: missing; add it ({item.metadata['doc']})")
+            continue
+        with faults:
             values[item.name] = _value(full, item, Given(content[item.name], str(file), file.parent, False))
-        peers.append(PeerSection(**values))
-    return tuple(peers)
+    return PeerSection(**values)
 
 
 def _value(full: str, item: Any, given: Given) -> Any:
@@ -179,29 +217,37 @@ def _value(full: str, item: Any, given: Given) -> Any:
                         f"{given.source}: {full}: is empty; give a path ({item.metadata['doc']})"
                     )
                 return NO_PATH
-            return (given.base / Path(text).expanduser()).resolve()
+            try:
+                return (given.base / Path(text).expanduser()).resolve()
+            except (RuntimeError, ValueError, OSError):  # "~nobody", a zero byte, links in a circle
+                shown = printable(text, 80)
+                raise ConfigError(f'{given.source}: {full}: "{shown}" is no path; correct it') from None
         case _:
             text = _text(full, given)
             if item.metadata["kind"] == "address" and text:
                 split_address(text, f"{given.source}: {full}")
             if full in CHOICES and text not in CHOICES[full]:
                 choices = ", ".join(f'"{each}"' for each in CHOICES[full])
-                raise ConfigError(f'{given.source}: {full}: "{text}" is not one of {choices}')
+                raise ConfigError(f'{given.source}: {full}: "{printable(text, 80)}" is not one of {choices}')
             return text
 
 
 def _integer(full: str, given: Given) -> int:
     value = given.value
-    if given.is_text and isinstance(value, str) and value.strip().lstrip("-").isdecimal():
+    if given.is_text and isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise ConfigError(
-            f"{given.source}: {full}: {value!r} is not a whole number; write one without quotes"
+            f"{given.source}: {full}: {_shown(value)} is not a whole number; write one without quotes"
         )
     least, greatest = INTEGER_BOUNDS[full]
     if not least <= value <= greatest:
         raise ConfigError(f"{given.source}: {full}: {value} is out of bounds; give {least} to {greatest}")
     return value
+
+
+def _shown(value: Any) -> str:
+    return printable(repr(value), 80)
 
 
 def _truth(full: str, given: Given) -> bool:
@@ -210,22 +256,24 @@ def _truth(full: str, given: Given) -> bool:
         value = {"true": True, "1": True, "false": False, "0": False}.get(value.lower(), value)
     if not isinstance(value, bool):
         raise ConfigError(
-            f"{given.source}: {full}: {value!r} is neither true nor false; write one of the two"
+            f"{given.source}: {full}: {_shown(value)} is neither true nor false; write one of the two"
         )
     return value
 
 
 def _text(full: str, given: Given) -> str:
     if not isinstance(given.value, str):
-        raise ConfigError(f"{given.source}: {full}: {given.value!r} is not text; write it in double quotes")
+        shown = _shown(given.value)
+        raise ConfigError(f"{given.source}: {full}: {shown} is not text; write it in double quotes")
     return given.value
 
 
 def split_address(address: str, where: str = "address") -> tuple[str, int]:
     """The parts of "host:port" (or "[v6]:port"); ConfigError names `where` when it is not one."""
     host, colon, port = address.rpartition(":")
-    if not colon or not host or not port.isdecimal() or int(port) > 65535 or not port.isascii():
-        raise ConfigError(f'{where}: "{address}" is not host:port; write for example "127.0.0.1:7410"')
+    if not colon or not host or not _PORT.fullmatch(port) or int(port) > 65535:
+        shown = printable(address, 80)
+        raise ConfigError(f'{where}: "{shown}" is not host:port; write for example "127.0.0.1:7410"')
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 

@@ -21,6 +21,7 @@ def main(arguments: list[str]) -> int:
         metavar="SECTION.KEY=VALUE",
         help="overrides one key of the file and the environment; repeatable",
     )
+    parser.add_argument("--json", action="store_true", help="doctor: one versioned object")
     asked = parser.parse_args(arguments)
     try:
         config = load(asked.config, os.environ, dict(_pair(text) for text in asked.set))
@@ -30,7 +31,7 @@ def main(arguments: list[str]) -> int:
     if asked.command == "doctor":
         from node.doctor import examine
 
-        return examine(config)
+        return examine(config, as_json=asked.json)
     from node.daemon import run
 
     return run(config)

@@ -7,8 +7,10 @@ kept, `ayni audit verify` says of an export.) Spec: DESIGN 4.5.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
+from typing import TextIO
 
 from google.protobuf.message import DecodeError
 
@@ -56,11 +58,18 @@ ALL_TABLES = (
     EVIDENCE,
 )
 FINDINGS_MAX = 100
+WHAT_TO_DO = (
+    "do not vote on this disk; restore a copy, or move the database away: the node catches up from its peers "
+    "and serves, but does not vote if they hold votes that the disk lost (docs/operations.md)"
+)
 EXIT_OK, EXIT_CANNOT_START, EXIT_DAMAGED = 0, 2, 4
 
 
-def examine(config: NodeConfig) -> int:
-    """Examines the database of `config` and prints what it finds; the exit code."""
+def examine(config: NodeConfig, *, as_json: bool = False) -> int:
+    """Examines the database of `config` and prints what it finds; the exit code.
+
+    `as_json`: one versioned object on standard output, and progress on standard error.
+    """
     try:
         founding = read_founding(config)
         if not config.node.data_dir.is_dir():
@@ -71,27 +80,44 @@ def examine(config: NodeConfig) -> int:
         print(f"ayni node: {error}", file=sys.stderr)
         return EXIT_CANNOT_START
     try:
-        findings = []
-        for finding in findings_in(database, founding, print):
-            print(f"FOUND {finding}")
-            findings.append(finding)
-            if len(findings) >= FINDINGS_MAX:
-                print(f"stopped after {FINDINGS_MAX} findings")
-                break
-    except StoreError as error:
-        print(f"FOUND {error}")
-        return EXIT_DAMAGED
+        findings, complete = _examine(database, founding, sys.stderr if as_json else sys.stdout)
     finally:
         database.close()
-    if findings:
-        print(
-            f"{len(findings)} findings: do not vote on this disk; restore a copy, or move the database "
-            "away: the node catches up from its peers and serves, but does not vote if they hold votes that "
-            "the disk lost (docs/operations.md)"
-        )
-        return EXIT_DAMAGED
-    print("nothing is wrong")
-    return EXIT_OK
+    if as_json:
+        document = {
+            "ayni": 1,
+            "kind": "node_doctor",
+            "database": str(config.node.data_dir),
+            "ok": not findings,
+            "complete": complete,
+            "findings": findings,
+        }
+        print(json.dumps(document, indent=2))
+    elif findings:
+        print(f"{len(findings)} findings: {WHAT_TO_DO}")
+    else:
+        print("nothing is wrong")
+    return EXIT_DAMAGED if findings else EXIT_OK
+
+
+def _examine(database: Database, founding: Founding, out: TextIO) -> tuple[list[str], bool]:
+    """All findings, told while they are found, and whether everything was looked at."""
+    findings: list[str] = []
+
+    def say(text: str) -> None:
+        print(text, file=out, flush=True)
+
+    try:
+        for finding in findings_in(database, founding, say):
+            say(f"FOUND {finding}")
+            findings.append(finding)
+            if len(findings) >= FINDINGS_MAX:
+                say(f"stopped after {FINDINGS_MAX} findings")
+                return findings, False
+    except StoreError as error:
+        say(f"FOUND {error}")
+        return [*findings, str(error)], False
+    return findings, True
 
 
 def findings_in(database: Database, founding: Founding, say: Callable[[str], object]) -> Iterator[str]:

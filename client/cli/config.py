@@ -5,12 +5,13 @@ Decides how problems are shown; `config/` decides what is one. Changes nothing a
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from client.errors import ExitCode, UsageProblem
+from client.errors import ExitCode
 from client.output import Output
 
 if TYPE_CHECKING:
@@ -32,19 +33,18 @@ def check_command(file: Path, running: bool, as_json: bool) -> int:
     Environment variables AYNI_SECTION_KEY override the file here as they do for the node. Exits with 2
     when the node would not start.
     """
-    from config import ConfigError, check, load
+    from config import ConfigError, Problem, check, load
 
     try:
-        problems = check(load(file), ports=not running)
+        problems = check(load(file, os.environ), ports=not running)
     except ConfigError as error:
-        raise UsageProblem(
-            "The configuration cannot be read.", str(error), "Correct it and check again."
-        ) from error
+        problems = [Problem("", text) for text in error.problems]
     fatal = sum(problem.fatal for problem in problems)
 
     def render(console: Console) -> None:
         for problem in problems:
-            console.print(f"{'error' if problem.fatal else 'warning'}: {problem}")
+            text = str(problem) if problem.key else problem.message
+            console.print(f"{'error' if problem.fatal else 'warning'}: {text}")
         console.print("the node would not start" if fatal else f"{file}: the node can start")
 
     document = {

@@ -135,10 +135,11 @@ def start_command(config_file: Path) -> NoReturn:
 
 @command.command("doctor")
 @config_option
-def doctor_command(config_file: Path) -> NoReturn:
+@click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout, progress on stderr.")
+def doctor_command(config_file: Path, as_json: bool) -> NoReturn:
     """Scans the whole database of a stopped node: every block, certificate, root and record."""
     _load(config_file)
-    _become_node("doctor", "--config", str(config_file))
+    _become_node("doctor", "--config", str(config_file), *(["--json"] if as_json else []))
 
 
 @command.command("status")
@@ -208,7 +209,7 @@ def _load(config_file: Path) -> NodeConfig:
     from config import ConfigError, load
 
     try:
-        return load(config_file)
+        return load(config_file, os.environ)
     except ConfigError as error:
         raise UsageProblem(
             "The node's configuration cannot be read.", str(error), "Correct it, or name it with --config."

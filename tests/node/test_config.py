@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 import config
-from config import ConfigError, LogSection, NodeConfig, NodeSection, TlsSection, load
+from config import ConfigError, LogSection, NodeConfig, NodeSection, TlsSection, check, load
 from config.certificates import make_certificate
 from tests.node.founders import write_network
 
@@ -86,6 +86,77 @@ def test_numbers_and_truth_values_are_read_from_the_environment(tmp_path: Path) 
 def test_every_error_names_file_key_fault_and_remedy(tmp_path: Path, addition: str, words: list[str]) -> None:
     text = error_of(tmp_path, MINIMAL + addition)
     assert [word for word in [str(tmp_path / "node.toml"), *words] if word not in text] == []
+
+
+def test_one_fault_does_not_hide_another(tmp_path: Path) -> None:
+    text = """
+        [node]
+        genesis = 7
+        [listn]
+        [listen]
+        clien = "a:1"
+        peer = "nowhere"
+        [consensus]
+        timeout_ms = 1
+        [[peers]]
+        federatio = "x"
+    """
+    with pytest.raises(ConfigError) as raised:
+        load(write(tmp_path, text), {"AYNI_MEMPOOL_BYTES_MAX": "lots"}, {"log.levl": "info"})
+    found = [each.removeprefix(f"{tmp_path}/node.toml: ") for each in raised.value.problems]
+    assert [each.split(": ")[0] for each in found] == [
+        "[listn]",
+        "listen.clien",
+        "flag log.levl",
+        "node.data_dir",
+        "node.genesis",
+        "node.consensus_key",
+        "listen.peer",
+        "tls.certificate",
+        "tls.key",
+        "consensus.timeout_ms",
+        "environment variable AYNI_MEMPOOL_BYTES_MAX",
+        "peers[0].federatio",
+        "peers[0].federation",
+        "peers[0].address",
+        "peers[0].certificate",
+    ]
+    assert str(raised.value).splitlines() == list(raised.value.problems)
+
+
+def test_what_is_wrong_is_counted_when_it_is_very_much(tmp_path: Path) -> None:
+    text = MINIMAL + "[log]\n" + "".join(f"x{number} = 1\n" for number in range(100))
+    with pytest.raises(ConfigError) as raised:
+        load(write(tmp_path, text))
+    assert len(raised.value.problems) == 21
+    assert raised.value.problems[-1] == "and 80 more"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a = " + "[" * 5_000, "not valid TOML: it nests too deeply"),
+        ("a = " + "9" * 5_000, "not valid TOML"),
+        (MINIMAL.replace('"data"', '"~nobody-of-that-name/x"'), "node.data_dir"),
+        (MINIMAL.replace('"data"', '"a\\u0000b"'), 'node.data_dir: "a\\x00b" is no path'),
+        (MINIMAL + f'[listen]\nclient = "a:{"9" * 5_000}"\n', "listen.client"),
+    ],
+)
+def test_what_no_program_can_take_in_is_said_in_words(tmp_path: Path, text: str, words: str) -> None:
+    found = error_of(tmp_path, text)
+    assert words in found
+    assert len(found) < 1_000
+
+
+def test_numbers_of_thousands_of_digits_in_the_environment_are_no_numbers(tmp_path: Path) -> None:
+    found = error_of(tmp_path, MINIMAL, {"AYNI_CONSENSUS_TIMEOUT_MS": "9" * 5_000})
+    assert "is not a whole number" in found
+
+
+def test_a_data_directory_with_a_name_that_no_file_system_takes_is_a_problem(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path, MINIMAL.replace('"data"', f'"{"x" * 5_000}"')))
+    problems = [each for each in check(loaded, ports=False) if each.key == "node.data_dir"]
+    assert ["is no path: File name too long" in str(each.message) for each in problems] == [True]
 
 
 def test_a_missing_key_names_the_variable_that_would_set_it(tmp_path: Path) -> None:

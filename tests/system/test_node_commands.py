@@ -56,15 +56,42 @@ def test_config_check_of_a_running_node_can_leave_its_ports_alone(
 def test_doctor_finds_a_stopped_node_well(tmp_path: Path) -> None:
     with running_network(tmp_path, validators=1) as testnet:
         testnet.stop()
-        done = subprocess.run(
-            [sys.executable, "-m", "client.cli", "node", "doctor", "-c", config(testnet)],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        done = doctor(testnet)
+        told = doctor(testnet, "--json")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "nothing is wrong"
+    document = json.loads(told.stdout)
+    assert (document["kind"], document["ok"], document["complete"]) == ("node_doctor", True, True)
+    assert document["findings"] == []
+    assert "blocks" in told.stderr
+
+
+def doctor(testnet: Testnet, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "client.cli", "node", "doctor", "-c", config(testnet), *options],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_doctor_lists_what_it_finds_as_json(tmp_path: Path) -> None:
+    from node.store import BUCKET, Batch, Database, next_prefix
+
+    with running_network(tmp_path, validators=1) as testnet:
+        testnet.stop()
+        database = Database(testnet.nodes[0].config.node.data_dir, testnet.genesis_hash)
+        key, value = next(iter(database.range(BUCKET, next_prefix(BUCKET))))
+        batch = Batch()
+        batch.put(key, bytes(len(value)))
+        database.write(batch)
+        database.close()
+        told = doctor(testnet, "--json")
+    document = json.loads(told.stdout)
+    assert (told.returncode, document["ok"]) == (4, False)
+    assert "does not have the hash that is stored" in document["findings"][0]
 
 
 def test_testnet_start_runs_until_it_is_told_to_stop(tmp_path: Path) -> None:
