@@ -6,6 +6,7 @@ has no outcome yet in client/cli/tx_pending.py.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,10 @@ from client.stamps import now_ms
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from client.outcomes import Outcome
+
+EXPIRY_POLL_SECONDS = 1.0
 
 
 @click.group("tx")
@@ -106,18 +111,36 @@ def show(context: Context, tx_id: str) -> None:
 def wait(context: Context, tx_id: str, wait_text: str) -> None:
     """Wait for the outcome of the transaction ID."""
     wanted = context.outbox.find(tx_id)
-    outcome = context.client.outcome(wanted, wait_ms=duration_ms(wait_text))
-    entry = context.outbox.entry(wanted)
-    if entry is not None and outcome.refusal is not None and 0 < outcome.refusal.final_after_ms < now_ms():
-        # The node tells a refusal of earlier; of the bytes themselves it tells whether they have expired.
-        [outcome] = context.client.submit([entry.transaction()])
-    elif outcome.kind == "final":
-        outcome = context.client.with_receipt(outcome)
+    outcome = _awaited(context, wanted, duration_ms(wait_text))
     context.outbox.hear(outcome)
     show_outcome(context, outcome)
     problem = outcome.error()
     if problem is not None:
         raise problem
+
+
+def _awaited(context: Context, tx_id: bytes, wait_ms: int) -> Outcome:
+    """What became of a transaction within `wait_ms`.
+
+    While it is valid a node is asked by its id. Past its time a node knows of the bytes only whether a final
+    block is past it too, so that they can be handed in: nothing can become of them any more.
+    """
+    deadline = time.monotonic() + wait_ms / 1000
+    entry = context.outbox.entry(tx_id)
+    valid_until_ms = entry.body().expires_at_ms if entry else now_ms() + wait_ms
+    outcome = context.client.outcome(tx_id, wait_ms=max(0, min(wait_ms, valid_until_ms - now_ms())))
+    if outcome.kind == "final":
+        return context.client.with_receipt(outcome)
+    if outcome.refusal is not None:
+        valid_until_ms = min(valid_until_ms, outcome.refusal.final_after_ms)
+    if entry is None or outcome.definite or valid_until_ms >= now_ms():
+        return outcome
+    while True:
+        [outcome] = context.client.submit([entry.transaction()])
+        left_s = deadline - time.monotonic()
+        if outcome.refusal_name != "EXPIRED" or left_s <= 0:
+            return outcome
+        time.sleep(min(left_s, EXPIRY_POLL_SECONDS))
 
 
 @command.command("receipt")

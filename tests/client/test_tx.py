@@ -279,6 +279,19 @@ def test_waiting_for_what_was_refused_and_has_expired_since_exits_9_and_settles_
     assert outbox.pending() == []
 
 
+def test_waiting_for_what_is_past_its_time_asks_about_the_bytes_at_once(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    """A node knows nothing of an id that it never refused and no block holds."""
+    leg = transactions.leg("lazio/coop", "EUC", 1, value_date=20_000)
+    draft = transactions.transfer("emilia/cadiai", [leg], Stamp(bytes(16), 1_700_000_000_000))
+    outbox.put([sign(draft, [seeded("cadiai")], node.genesis_hash)])
+    node.past_expiry = True
+    assert ayni("tx", "wait", draft.tx_id.hex()[:16], "--wait", "1h").code == 9
+    assert len(node.seen) == 1
+    assert outbox.pending() == []
+
+
 def test_what_is_pending_is_listed_with_machine_readable_times(ayni: Ayni, node: FakeNode) -> None:
     node.judge = lambda body: refuse(final_after_ms=1_900_000_000_000)
     ayni(*TRANSFER)
