@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from proofs.words import printable
+
+MESSAGE_CHARACTERS_MAX = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -16,7 +20,7 @@ class Finding:
     file: str
     """Name of the file: "history.bin"."""
     message: str
-    """What is wrong, with the figures."""
+    """What is wrong, with the figures; may quote the file as it is: `str` shows it printable."""
     height: int | None = None
     """The block."""
     transaction: int | None = None
@@ -39,7 +43,7 @@ class Finding:
         return ", ".join(parts)
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}"
+        return f"{printable(self.place)}: {printable(self.message, MESSAGE_CHARACTERS_MAX)}"
 
 
 class AuditStopped(Exception):
