@@ -69,14 +69,13 @@ def _interrupt(signal_number: int, frame: FrameType | None) -> None:
 def _how_to_talk(testnet: Testnet) -> None:
     from client.testnet import KEYSTORE_PASSWORD
 
-    pids = " ".join(str(node.process.pid) for node in testnet.nodes)
     lines = [
         "The network is up. To talk to it:",
         f"  export AYNI_HOME={testnet.home} AYNI_KEYSTORE_PASSWORD={KEYSTORE_PASSWORD}",
         "  ayni pool show",
         "  ayni account statement kansai/care-coop",
         "The keystore there holds every key: of federations, organisations, and people who have one.",
-        f"To stop it:  kill {pids}; its files are in {testnet.directory}",
+        f"To stop it:  ayni testnet stop {testnet.directory}",
     ]
     sys.stderr.write("\n".join(lines) + "\n")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from client.errors import UsageProblem
+from client.errors import NotFound, UsageProblem
 from client.networks import NETWORK_NAME
 from client.output import Output
 from client.testnet.founding import VALIDATORS_MAX, Founding, federation_names
@@ -79,34 +79,57 @@ def create_command(validators: int, directory: Path, name: str, base_port: int, 
 @command.command("start")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option("--only", multiple=True, metavar="FEDERATION", help="Start only this node; repeatable.")
-def start_command(directory: Path, only: tuple[str, ...]) -> None:
+@click.option("--keep", is_flag=True, help="Leave the nodes running, and return when they are ready.")
+def start_command(directory: Path, only: tuple[str, ...], keep: bool) -> None:
     """Runs the nodes of DIR until Ctrl-C, then stops them in good order."""
-    from client.errors import NotFound
     from client.testnet import open_testnet
 
     testnet = open_testnet(directory)
-    names = [node.federation for node in testnet.nodes]
-    for name in only:
-        if name not in names:
-            raise NotFound(
-                f"There is no federation '{name}' in {directory}.",
-                f"There are {', '.join(names)}.",
-                "Name one of these.",
-            )
-    chosen = [index for index, name in enumerate(names) if not only or name in only]
+    chosen = _chosen(testnet, only)
     stop = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: stop.set())
     output = Output(False)
-    with testnet:
-        output.notice(f"Starting {len(chosen)} of {len(names)} nodes …")
-        testnet.start(*chosen)
+    output.notice(f"Starting {len(chosen)} of {len(testnet.nodes)} nodes …")
+    try:
+        testnet.start(*chosen, outlive=keep)
         _show(output, testnet)
+        if keep:
+            output.notice(f"The nodes run. To stop them: ayni testnet stop {directory}")
+            return
         output.notice("The nodes run. Ctrl-C stops them.")
         while not stop.wait(0.5):
             for index in chosen:
                 testnet.nodes[index].process.require_running()
         output.notice("Stopping …")
+        testnet.stop()
+    except BaseException:
+        testnet.stop()
+        raise
+
+
+@command.command("stop")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False, exists=True))
+def stop_command(directory: Path) -> None:
+    """Stops the nodes of DIR that run, in good order, whoever started them."""
+    from client.testnet import open_testnet
+    from client.testnet.stopping import stop_running
+
+    stopped = stop_running(open_testnet(directory))
+    Output(False).notice(f"stopped: {', '.join(stopped) or 'none; no node of it runs'}")
+
+
+def _chosen(testnet: Testnet, only: tuple[str, ...]) -> list[int]:
+    """The nodes that --only names, or all. Raises NotFound."""
+    names = [node.federation for node in testnet.nodes]
+    for name in only:
+        if name not in names:
+            raise NotFound(
+                f"There is no federation '{name}' in {testnet.directory}.",
+                f"There are {', '.join(names)}.",
+                "Name one of these.",
+            )
+    return [index for index, name in enumerate(names) if not only or name in only]
 
 
 def _show(output: Output, testnet: Testnet) -> None:

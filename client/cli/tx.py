@@ -20,6 +20,7 @@ from client.cli.options import shared_options
 from client.cli.writing import Writing, show_outcome, writing_options
 from client.context import Context
 from client.describe import body_document, document_lines, message_document
+from client.draftfiles import read_draft
 from client.networks import write_atomically
 from client.output import duration_ms, time_json
 from client.stamps import now_ms
@@ -34,7 +35,10 @@ EXPIRY_POLL_SECONDS = 1.0
 
 @click.group("tx")
 def command() -> None:
-    """Transfers, reversals, imports; build, sign and send offline."""
+    """Transfers, reversals, imports; build, sign and send offline.
+
+    A transaction is named by its id, by the beginning of the id when this home sent it, or by its file.
+    """
 
 
 @command.command("transfer")
@@ -51,8 +55,18 @@ def transfer(writing: Writing, payer: str, **legs: Any) -> None:
     writing.send(draft)
 
 
+def named_transaction(context: Context, name: str) -> bytes:
+    """The id of the transaction that a person names: by its id, the beginning of it, or its file.
+
+    Raises UsageProblem, NotFound.
+    """
+    if Path(name).is_file():
+        return read_draft(Path(name), context.network.genesis_hash).tx_id
+    return context.outbox.find(name)
+
+
 @command.command("reverse")
-@click.argument("tx_id", metavar="ID")
+@click.argument("name", metavar="ID|FILE")
 @click.option(
     "--line",
     "lines",
@@ -62,24 +76,24 @@ def transfer(writing: Writing, payer: str, **legs: Any) -> None:
 )
 @click.option("--reason", default="", help="At most 140 bytes, no personal data.")
 @writing_options
-def reverse(writing: Writing, tx_id: str, lines: tuple[str, ...], reason: str) -> None:
-    """Take back the transaction ID, whole or part. Whoever loses by it signs."""
+def reverse(writing: Writing, name: str, lines: tuple[str, ...], reason: str) -> None:
+    """Take back a final transaction, whole or part. Whoever loses by it signs."""
     from client.reversing import reversal_of
 
     context = writing.context
-    original = context.client.transaction(context.outbox.find(tx_id))
+    original = context.client.transaction(named_transaction(context, name))
     writing.send(reversal_of(context.client, original, lines, reason, writing.stamp()))
 
 
 @command.command("show")
-@click.argument("tx_id", metavar="ID")
+@click.argument("name", metavar="ID|FILE")
 @shared_options
-def show(context: Context, tx_id: str) -> None:
+def show(context: Context, name: str) -> None:
     """Show a final transaction and what the rules found out."""
     from ayni.v1 import result_pb2, transaction_pb2
     from client.reads import units_of_classes
 
-    wanted = context.outbox.find(tx_id)
+    wanted = named_transaction(context, name)
     found = context.client.transaction(wanted)
     signed = transaction_pb2.SignedTransaction.FromString(found.transaction)
     body = transaction_pb2.Body.FromString(signed.body)
@@ -105,12 +119,12 @@ def show(context: Context, tx_id: str) -> None:
 
 
 @command.command("wait")
-@click.argument("tx_id", metavar="ID")
+@click.argument("name", metavar="ID|FILE")
 @click.option("--wait", "wait_text", default="30s", show_default=True, help="How long: 90s, 10m, 6h.")
 @shared_options
-def wait(context: Context, tx_id: str, wait_text: str) -> None:
-    """Wait for the outcome of the transaction ID."""
-    wanted = context.outbox.find(tx_id)
+def wait(context: Context, name: str, wait_text: str) -> None:
+    """Wait for the outcome of a transaction."""
+    wanted = named_transaction(context, name)
     outcome = _awaited(context, wanted, duration_ms(wait_text))
     context.outbox.hear(outcome)
     show_outcome(context, outcome)
@@ -144,15 +158,15 @@ def _awaited(context: Context, tx_id: bytes, wait_ms: int) -> Outcome:
 
 
 @command.command("receipt")
-@click.argument("tx_id", metavar="ID")
+@click.argument("name", metavar="ID|FILE")
 @click.option("-o", "--output", "path", required=True, type=click.Path(path_type=Path, dir_okay=False))
 @shared_options
-def receipt(context: Context, tx_id: str, path: Path) -> None:
+def receipt(context: Context, name: str, path: Path) -> None:
     """Write the receipt of a final transaction, verified, to a file.
 
     Anyone checks it without a node: `ayni audit receipt FILE --genesis HASH`.
     """
-    wanted = context.outbox.find(tx_id)
+    wanted = named_transaction(context, name)
     found = context.client.receipt(wanted)
     write_atomically(path, found.SerializeToString(deterministic=True))
     document = {"tx_id": wanted.hex(), "log_index": found.log_index, "file": str(path)}

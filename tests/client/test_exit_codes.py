@@ -1,4 +1,4 @@
-"""What the shell is told, by the command as a process, at a real network that loses its quorum and returns."""
+"""What the shell is told by the command, as a process at a real network that loses its quorum and returns."""
 
 from __future__ import annotations
 

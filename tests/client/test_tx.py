@@ -443,6 +443,19 @@ def test_what_cannot_be_reversed_is_said(ayni: Ayni, node: FakeNode, tmp_path: P
     assert "A transaction of type 'contribute_to_pool' cannot be reversed." in three_lines(result.err)[0]
 
 
+def test_a_transaction_is_named_by_its_file(ayni: Ayni, node: FakeNode, tmp_path: Path) -> None:
+    path = str(tmp_path / "payment.json")
+    assert ayni(*TRANSFER, "--draft", path).code == 0
+    assert ayni("tx", "submit", path).code == 0
+    expected = tx_id_of(node.seen[0]).hex()
+    for command in (("show",), ("wait",), ("receipt", "-o", str(tmp_path / "payment.receipt"))):
+        found = ayni("tx", command[0], path, *command[1:], "--json")
+        assert json.loads(found.out)["tx_id"] == expected, found.err
+    node.accounts["lazio/coop"] = account_record(seeded("cadiai"))
+    assert ayni("tx", "reverse", path, "--reason", "paid twice").code == 0
+    assert body_of(node.seen[-1]).reversal.original_tx_id.hex() == expected
+
+
 def test_of_several_files_each_is_told_of_and_the_exit_code_is_the_worst(
     ayni: Ayni, node: FakeNode, tmp_path: Path
 ) -> None:

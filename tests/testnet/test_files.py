@@ -178,3 +178,11 @@ def test_node_start_says_what_is_wrong_with_the_configuration(
 ) -> None:
     assert main(["node", "start", "-c", str(tmp_path / "absent.toml")]) == 2
     assert "there is no such file" in capsys.readouterr().err
+
+
+def test_stopping_a_network_that_does_not_run_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create(tmp_path / "net", Founding(federations=federation_names(1)))
+    assert main(["testnet", "stop", str(tmp_path / "net")]) == 0
+    assert capsys.readouterr().out == "stopped: none; no node of it runs\n"
