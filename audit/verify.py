@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +28,7 @@ from audit.findings import AuditStopped, Finding, Report
 from audit.naive_books import NaiveBooks
 from audit.reader import AuditReader
 from audit.recomputed import compare_block, compare_state
+from audit.workers import judged, workers_for
 from ayni.v1.block_pb2 import BlockBody, Certificate, CertifiedBlock, Header
 from ayni.v1.receipt_pb2 import ExportHead
 from ayni.v1.transaction_pb2 import SignedTransaction
@@ -34,7 +36,8 @@ from ledger.chain import BlockInvalid, Chain, Entry, Executed, UnknownParent
 from ledger.genesis import Founding, GenesisInvalid, read_genesis
 from ledger.invariants import InvariantBroken, check_state
 from ledger.refusals import Refusal
-from ledger.transactions import parse_transaction
+from ledger.rule import ParsedTransaction
+from ledger.transactions import accepted_transaction, parse_transaction
 from ledger.wire import NotCanonical, check
 from proofs import statetree
 from proofs.domains import HASH_BYTES, tx_id
@@ -48,9 +51,17 @@ _FINALIZATION_TAG = b"\x2a"
 _TRANSACTION_FIELD = re.compile(r"transactions\[(\d+)\]\.?(.*)", re.DOTALL)
 
 
-def verify_export(directory: Path | str, genesis_hash: bytes, progress: Progress | None = None) -> Report:
-    """Audit an export against the genesis hash one trusts; see the module's docstring."""
-    audit = _Audit(Path(directory), genesis_hash, progress or (lambda done, total: None))
+def verify_export(
+    directory: Path | str,
+    genesis_hash: bytes,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> Report:
+    """Audit an export against the genesis hash one trusts; see the module's docstring.
+
+    `workers`: processes that judge transactions ahead; None: as many as are worth while (`audit.workers`).
+    """
+    audit = _Audit(Path(directory), genesis_hash, progress or (lambda done, total: None), workers)
     try:
         audit.run()
     except AuditStopped as stopped:
@@ -61,15 +72,18 @@ def verify_export(directory: Path | str, genesis_hash: bytes, progress: Progress
 class _Audit:
     """One audit of one export, from front to back."""
 
-    def __init__(self, directory: Path, genesis_hash: bytes, progress: Progress) -> None:
+    def __init__(self, directory: Path, genesis_hash: bytes, progress: Progress, workers: int | None) -> None:
         self.directory = directory
         self.progress = progress
+        self.workers = workers
         self.report = Report(genesis_hash)
         self.founding: Founding
         self.reader: AuditReader
         self.chain: Chain
         self.books: NaiveBooks
         self.link: Link
+        self.accepted = False
+        """Whether a worker has judged every transaction of the present block, and found it right."""
 
     def run(self) -> None:
         """Everything, in order. Raises `AuditStopped` where nothing further can be verified."""
@@ -106,7 +120,7 @@ class _Audit:
         frames = Frames(stream, size)
         bits = self.founding.genesis.state_tree_bits
         self.reader = AuditReader(bits, frames, Chain.founding_records(self.founding))
-        self.chain = Chain(self.founding, self.reader, None)
+        self.chain = Chain(self.founding, self.reader, None, self._parse)
         self.books = NaiveBooks(self.founding.genesis, self.reader)
         self.link = Link(self.founding.hash, 0, 0, self.founding.genesis.time_ms, final=True)
         self.report.tip = self.founding.hash
@@ -124,13 +138,17 @@ class _Audit:
 
     def _verify_frames(self, frames: Frames) -> ExportHead | None:
         head: ExportHead | None = None
+        done = 0
         try:
-            for frame in frames:
-                if head is None:
-                    head = self._read_head(frame)
-                else:
-                    self._verify_block(frame)
-                self.progress(frames.position, frames.size)
+            workers = workers_for(frames.size) if self.workers is None else self.workers
+            with closing(judged(iter(frames), self.founding.hash, workers)) as all_judged:
+                for frame, self.accepted in all_judged:
+                    if head is None:
+                        head = self._read_head(frame)
+                    else:
+                        self._verify_block(frame)
+                    done += archive.LENGTH_BYTES + len(frame)
+                    self.progress(done, frames.size)
         except AuditStopped as stopped:
             if stopped.finding.field == FRAME_LENGTH and self._is_cut_short(frames.rest()):
                 text = "it ends the frame before the block's finalisation, which follows"
@@ -198,6 +216,9 @@ class _Audit:
             raise AuditStopped(_locate(error, block.body, height, self.founding.hash)) from None
         except UnknownParent as error:
             raise AuditStopped(Finding(HISTORY, str(error), height, field="header.parent")) from None
+
+    def _parse(self, raw: bytes) -> ParsedTransaction | Refusal:
+        return accepted_transaction(raw) if self.accepted else parse_transaction(raw, self.founding.hash)
 
     def _recompute(self, height: int, header: Header, entries: list[Entry]) -> None:
         naive.begin_block(self.books, height, header.time_ms)

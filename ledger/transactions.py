@@ -57,6 +57,19 @@ def parse_transaction(raw: bytes, genesis_hash: bytes) -> ParsedTransaction | Re
     return _parsed((raw, body_bytes, body, author, nonce, expires_at_ms, tx_id, kind, payload, signers))
 
 
+def accepted_transaction(raw: bytes) -> ParsedTransaction:
+    """What `parse_transaction` returned for bytes that it accepted. Checks nothing."""
+    signed = transaction_pb2.SignedTransaction.FromString(raw)
+    body_bytes = signed.body
+    body = transaction_pb2.Body.FromString(body_bytes)
+    author, nonce, expires_at_ms = body.author, body.nonce, body.expires_at_ms
+    kind = body.WhichOneof("payload") or ""
+    payload = RULES[kind].read(getattr(body, kind))
+    signers = frozenset([each.public_key for each in signed.signatures[:]])
+    tx_id = domains.tx_id(body_bytes)
+    return _parsed((raw, body_bytes, body, author, nonce, expires_at_ms, tx_id, kind, payload, signers))
+
+
 def _check_envelope(
     author: str, nonce: bytes, expires_at_ms: int, kind: str | None, signatures: int
 ) -> Refusal | None:

@@ -1,0 +1,167 @@
+"""Judges transactions on the other cores, ahead of their execution: most of an audit is signatures.
+
+Decides nothing by itself. A worker is a process that reads frames of history.bin and answers of each whether
+every transaction in it is right by itself (T1, T3); what it accepts is executed without being judged again.
+What it does not accept, or has not come to in time, is judged where it is executed, which says what is wrong.
+So a worker that dies, or cannot be started, costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import BinaryIO
+
+from google.protobuf.message import DecodeError
+
+from audit.archive import LENGTH_BYTES
+from audit.findings import AuditStopped
+from ayni.v1.block_pb2 import BlockBody, CertifiedBlock
+from ledger.refusals import Refusal
+from ledger.transactions import parse_transaction
+
+WORTH_BYTES = 1 << 20
+"""A history shorter than this is verified before a worker has started."""
+AHEAD_FRAMES = 4
+"""Read ahead for each worker."""
+AHEAD_BYTES = 32 << 20
+"""Read no further ahead than this, for all of them."""
+_PROGRAM = "import sys; from audit.workers import main; main(bytes.fromhex(sys.argv[1]))"
+ACCEPTED, NOT_ACCEPTED = b"\1", b"\0"
+
+
+def workers_for(size: int) -> int:
+    """How many are worth while for so many bytes of history: one for each core but the one that executes."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores - 1 if size >= WORTH_BYTES else 0
+
+
+def judged(
+    frames: Iterator[bytes], genesis_hash: bytes, count: int
+) -> Generator[tuple[bytes, bool], None, None]:
+    """Each frame in order, with whether one of `count` workers accepted all its transactions.
+
+    Raises what `frames` raises. To be closed when it is not read to its end.
+    """
+    workers = _start(count, genesis_hash)
+    if not workers:
+        yield from ((frame, False) for frame in frames)
+        return
+    idle: SimpleQueue[_Worker] = SimpleQueue()
+    for worker in workers:
+        idle.put(worker)
+    threads = ThreadPoolExecutor(len(workers))
+    try:
+        yield from _ahead(frames, threads, idle, AHEAD_FRAMES * len(workers))
+    finally:
+        threads.shutdown(cancel_futures=True)
+        for worker in workers:
+            worker.stop()
+
+
+def _ahead(
+    frames: Iterator[bytes], threads: ThreadPoolExecutor, idle: SimpleQueue[_Worker], frames_max: int
+) -> Iterator[tuple[bytes, bool]]:
+    waiting: deque[tuple[bytes, Future[bool]]] = deque()
+    bytes_waiting = 0
+    at_end = False
+    stopped: AuditStopped | None = None
+    while True:
+        while not at_end and len(waiting) < frames_max and bytes_waiting < AHEAD_BYTES:
+            try:
+                frame = next(frames)
+            except StopIteration:
+                at_end = True
+            except AuditStopped as problem:  # it is of after what waits
+                at_end, stopped = True, problem
+            else:
+                waiting.append((frame, threads.submit(_ask, idle, frame)))
+                bytes_waiting += len(frame)
+        if not waiting:
+            break
+        frame, answer = waiting.popleft()
+        bytes_waiting -= len(frame)
+        # One that no worker has come to is judged here: nobody waits for who is behind.
+        yield frame, not answer.cancel() and answer.result()
+    if stopped is not None:
+        raise stopped
+
+
+def _ask(idle: SimpleQueue[_Worker], frame: bytes) -> bool:
+    worker = idle.get()
+    try:
+        return worker.accepts(frame)
+    finally:
+        idle.put(worker)
+
+
+class _Worker:
+    """One process that judges, as its parent sees it."""
+
+    def __init__(self, genesis_hash: bytes) -> None:
+        """Raises OSError."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, genesis_hash.hex()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+
+    def accepts(self, frame: bytes) -> bool:
+        """Whether it accepts every transaction of a frame; not, when it is dead."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            return False
+        try:
+            stdin.write(len(frame).to_bytes(LENGTH_BYTES))
+            stdin.write(frame)
+            stdin.flush()
+            return stdout.read(1) == ACCEPTED
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        """Ends it, whatever it is doing."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def _start(count: int, genesis_hash: bytes) -> list[_Worker]:
+    workers: list[_Worker] = []
+    for _ in range(count):
+        try:
+            workers.append(_Worker(genesis_hash))
+        except OSError:
+            break
+    return workers
+
+
+# --- in the worker -------------------------------------------------------------------------------------
+
+
+def judge_all(frames: BinaryIO, answers: BinaryIO, genesis_hash: bytes) -> None:
+    """Answers every frame that comes, until no more come."""
+    while len(prefix := frames.read(LENGTH_BYTES)) == LENGTH_BYTES:
+        frame = frames.read(int.from_bytes(prefix))
+        answers.write(ACCEPTED if _is_right(frame, genesis_hash) else NOT_ACCEPTED)
+        answers.flush()
+
+
+def _is_right(frame: bytes, genesis_hash: bytes) -> bool:
+    try:
+        body = BlockBody.FromString(CertifiedBlock.FromString(frame).body)
+    except DecodeError:
+        return False
+    return not any(isinstance(parse_transaction(raw, genesis_hash), Refusal) for raw in body.transactions)
+
+
+def main(genesis_hash: bytes) -> None:
+    """A worker's life."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # its parent ends it
+    judge_all(sys.stdin.buffer, sys.stdout.buffer, genesis_hash)

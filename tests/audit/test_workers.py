@@ -1,0 +1,105 @@
+"""Workers judge ahead of execution: the report is the same with them, without them, and when they die."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from audit import Report, verify_export
+from audit.archive import LENGTH_BYTES
+from audit.findings import AuditStopped, Finding
+from audit.workers import ACCEPTED, NOT_ACCEPTED, WORTH_BYTES, judge_all, judged, workers_for
+from ayni.v1.block_pb2 import BlockBody, CertifiedBlock
+from ledger.transactions import accepted_transaction, parse_transaction
+from tests.audit.history import History, canonical
+from tests.audit.tampering import recertified, small
+from tests.audit.year import year
+
+
+def framed(contents: list[bytes]) -> BytesIO:
+    return BytesIO(b"".join(len(each).to_bytes(LENGTH_BYTES) + each for each in contents))
+
+
+def unsigned(body: BlockBody) -> None:
+    """Changes the last byte of the last signature."""
+    body.transactions[-1] = body.transactions[-1][:-1] + bytes([body.transactions[-1][-1] ^ 1])
+
+
+def both(history: History, directory: Path, blocks: list[CertifiedBlock]) -> tuple[Report, Report]:
+    export = history.export(directory, blocks)
+    return verify_export(export, history.hash, workers=2), verify_export(export, history.hash, workers=0)
+
+
+def test_a_worker_accepts_blocks_whose_transactions_are_right_and_no_others() -> None:
+    history = small()
+    wrong = recertified(history, 2, change_body=unsigned)[-1]
+    frames = [*map(canonical, history.blocks), canonical(wrong), b"\xff"]
+    answers = BytesIO()
+
+    judge_all(framed(frames), answers, history.hash)
+
+    assert answers.getvalue() == ACCEPTED * len(history.blocks) + NOT_ACCEPTED * 2
+
+
+def test_a_worker_accepts_nothing_of_another_network() -> None:
+    answers = BytesIO()
+
+    judge_all(framed([canonical(small().blocks[0])]), answers, bytes(32))
+
+    assert answers.getvalue() == NOT_ACCEPTED
+
+
+def test_the_report_is_the_same_with_workers(tmp_path: Path) -> None:
+    with_workers, without = both(year(), tmp_path / "export", year().blocks)
+
+    assert with_workers.ok
+    assert with_workers == without
+
+
+def test_a_wrong_signature_is_located_with_workers_too(tmp_path: Path) -> None:
+    history = small()
+    with_workers, without = both(history, tmp_path / "export", recertified(history, 2, change_body=unsigned))
+
+    (finding,) = with_workers.findings
+    assert (finding.height, finding.transaction, finding.field) == (2, 0, "signatures[0]")
+    assert with_workers.findings == without.findings
+
+
+@pytest.mark.parametrize("program", ["/bin/false", "/nowhere/python"])
+def test_an_audit_needs_no_worker_that_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.setattr(sys, "executable", program)
+
+    assert verify_export(small().export(tmp_path / "export"), small().hash, workers=2).ok
+
+
+def test_what_stops_the_frames_comes_after_those_before_it() -> None:
+    frames = list(map(canonical, small().blocks))
+    stop = AuditStopped(Finding("history.bin", "it ends here"))
+
+    def cut() -> Iterator[bytes]:
+        yield from frames
+        raise stop
+
+    seen = []
+    with pytest.raises(AuditStopped) as raised:
+        for frame, _ in judged(cut(), small().hash, 1):
+            seen.append(frame)
+
+    assert seen == frames
+    assert raised.value is stop
+
+
+def test_a_short_history_is_verified_without_workers() -> None:
+    assert workers_for(WORTH_BYTES - 1) == 0
+
+
+def test_what_was_accepted_is_read_as_it_was_parsed() -> None:
+    for block in year().blocks:
+        for raw in BlockBody.FromString(block.body).transactions:
+            assert accepted_transaction(raw) == parse_transaction(raw, year().hash)
