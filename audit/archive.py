@@ -11,9 +11,12 @@ directory; never what the blocks mean: verify.py does. Also writes it, for `ayni
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -130,11 +133,21 @@ def describe_file(path: Path) -> dict[str, Any]:
     """Return length and SHA-256 of a file, as the manifest has them."""
     digest = sha256()
     length = 0
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
             length += len(chunk)
     return {"bytes": length, "sha256": digest.hexdigest()}
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a file to read. Raises OSError, also for what is no file but has a name: a pipe and a device would
+    keep whoever reads to the end for ever, and a link to one can be in any directory that somebody sends."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file")
+    return os.fdopen(descriptor, "rb")
 
 
 def manifest_bytes(manifest: dict[str, Any]) -> bytes:
@@ -145,7 +158,7 @@ def manifest_bytes(manifest: dict[str, Any]) -> bytes:
 def read_file(directory: Path, name: str, bytes_max: int) -> bytes:
     """Return a whole small file. Raises `AuditStopped`."""
     try:
-        with (directory / name).open("rb") as stream:
+        with open_regular(directory / name) as stream:
             data = stream.read(bytes_max + 1)
     except OSError as error:
         raise AuditStopped(Finding(name, f"it cannot be read: {error.strerror}")) from None

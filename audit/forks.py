@@ -138,7 +138,7 @@ def _blocks(directory: Path, report: Report) -> Iterator[CertifiedBlock]:
     count = report.blocks if report.ok else report.blocks + 1
     try:
         size = (directory / HISTORY).stat().st_size
-        with (directory / HISTORY).open("rb") as stream:
+        with archive.open_regular(directory / HISTORY) as stream:
             frames = iter(Frames(stream, size))
             next(frames, None)  # the head
             for _ in range(count):

@@ -93,7 +93,7 @@ class _Audit:
         self.founding = self._read_founding()
         try:
             size = os.path.getsize(self.directory / HISTORY)
-            stream = (self.directory / HISTORY).open("rb")
+            stream = archive.open_regular(self.directory / HISTORY)
         except OSError as error:
             raise AuditStopped(Finding(HISTORY, f"it cannot be read: {error.strerror}")) from None
         with stream:

@@ -26,7 +26,7 @@ import nacl.utils
 
 from client.documents import read_object
 from client.errors import KeyProblem, NotFound, UsageProblem
-from client.networks import write_atomically
+from client.networks import make_private, write_atomically
 from proofs.signing import SEED_BYTES, SigningKey
 
 FILE_VERSION = 1
@@ -210,6 +210,7 @@ class Keystore:
             "box": base64.b64encode(nacl.secret.SecretBox(self._key).encrypt(content)).decode(),
             "public_keys": {name: SigningKey(seed).public_key.hex() for name, seed in sorted(seeds.items())},
         }
+        make_private(self.path.parent)
         write_atomically(self.path, json.dumps(document, indent=1).encode() + b"\n", mode=0o600)
         self._document, self._seeds = document, dict(seeds)
 

@@ -131,7 +131,7 @@ def load_networks(home: Path) -> Networks:
 
 def save_networks(home: Path, networks: Networks) -> None:
     """Writes the file, and each network's genesis beside it, atomically."""
-    (home / "networks").mkdir(parents=True, exist_ok=True)
+    make_private(home / "networks")
     entries: dict[str, Any] = {}
     for name, network in sorted(networks.entries.items()):
         write_atomically(home / "networks" / f"{name}.genesis", network.signed_genesis)
@@ -145,6 +145,13 @@ def save_networks(home: Path, networks: Networks) -> None:
         }
     document = {"version": FILE_VERSION, "current": networks.current, "networks": entries}
     write_atomically(home / "networks.json", json.dumps(document, indent=2).encode() + b"\n")
+
+
+def make_private(directory: Path) -> None:
+    """Makes a directory, and those above it that are missing, for this user only; one that is there stays."""
+    missing = [each for each in (directory, *directory.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:

@@ -11,6 +11,7 @@ intent: after it, the same bytes are sent again. Never sends. One directory per 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from google.protobuf.message import DecodeError
 from ayni.v1 import transaction_pb2
 from client.drafts import id_of
 from client.errors import ClientError, KeyProblem, NotFound, UsageProblem
-from client.networks import sync_directory
+from client.networks import make_private, sync_directory
 
 if TYPE_CHECKING:
     from client.outcomes import Outcome
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 DONE_MAX = 2_000
 PREFIX_CHARACTERS_MIN = 4
 SYNC_ONE_BY_ONE_MAX = 64
+_NAME = re.compile(r"[0-9a-f]{64}")
 _REFUSED = ".refused"
 
 
@@ -85,7 +87,7 @@ class Outbox:
         self._trim()
         written: list[Path] = []
         try:
-            self._pending.mkdir(parents=True, exist_ok=True)
+            make_private(self._pending)
             for raw in transactions:
                 temporary = self._pending / f"{id_of(raw).hex()}.part"
                 handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -130,7 +132,7 @@ class Outbox:
         path = self._pending / f"{tx_id.hex()}.ayni"
         path.with_suffix(_REFUSED).unlink(missing_ok=True)
         if final and path.exists():
-            self._done.mkdir(parents=True, exist_ok=True)
+            make_private(self._done)
             path.replace(self._done / path.name)
         else:
             path.unlink(missing_ok=True)
@@ -177,7 +179,8 @@ class Outbox:
     def _entries(directory: Path, *, pending: bool) -> list[Entry]:
         if not directory.is_dir():
             return []
-        files = [(path.stat().st_mtime_ns, path) for path in directory.glob("*.ayni")]
+        named = [path for path in directory.glob("*.ayni") if _NAME.fullmatch(path.stem)]
+        files = [(path.stat().st_mtime_ns, path) for path in named]
         return [Entry(bytes.fromhex(path.stem), path, pending) for _, path in sorted(files)]
 
     @staticmethod

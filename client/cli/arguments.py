@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from audit.archive import open_regular
 from ayni.v1 import keys_pb2, members_pb2
 from client import transactions
 from client.contacts import keys_named
@@ -159,7 +160,7 @@ def hash_of_file(path: Path) -> bytes:
                 f"Documents have at most {DOCUMENT_BYTES_MAX >> 30} GiB.",
                 "Split it.",
             )
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
         raise UsageProblem(f"{path} cannot be read.", f"{error.strerror}.", "Check the path.") from error

@@ -51,11 +51,19 @@ def read_services(path: Path, context: Context, unit: Unit) -> list[entitlements
             needed(row, column)
         cells = {name: row[name] for name in (*SERVICE_COLUMNS.required, *SERVICE_COLUMNS.optional)}
         document = cells.pop("document")
-        return service_line(
-            Service(**cells, document=path.parent / document if document else None), context, unit
-        )
+        return service_line(Service(**cells, document=_beside(path, document)), context, unit)
 
     return read_table(path, SERVICE_COLUMNS, parse)
+
+
+def _beside(path: Path, document: str) -> Path | None:
+    """The file that a cell names, beside the CSV file or below: its hash is made public. Raises
+    CellProblem."""
+    if not document:
+        return None
+    if not document.isprintable() or Path(document).is_absolute() or ".." in Path(document).parts:
+        raise CellProblem("document", f"'{document}' does not lie beside the CSV file, or below")
+    return path.parent / document
 
 
 def service_line(service: Service, context: Context, unit: Unit) -> entitlements_pb2.ServiceLine:
@@ -105,7 +113,7 @@ def read_issues(path: Path) -> list[entitlements_pb2.IssueLine]:
     """Reads lines of an issue. Raises UsageProblem naming the rows at fault."""
 
     def parse(row: Row) -> entitlements_pb2.IssueLine:
-        document = path.parent / row["document"] if row["document"] else None
+        document = _beside(path, row["document"])
         return issue_line(needed(row, "holder"), needed(row, "items"), row["date"], document)
 
     return read_table(path, ISSUE_COLUMNS, parse)
