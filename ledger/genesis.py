@@ -13,10 +13,14 @@ from ledger.records import KeySet
 from ledger.refusals import Refusal
 from ledger.wire import NotCanonical, check
 from proofs.membership import Membership, MembershipInvalid, membership_of
+from proofs.words import printable
 
 
 class GenesisInvalid(ValueError):
     """A genesis that no network can start from; the message names the field and what is wrong."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 class Founding(NamedTuple):

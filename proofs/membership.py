@@ -11,6 +11,7 @@ from proofs.domains import genesis_hash, genesis_message
 from proofs.parsing import NotParsed, parse
 from proofs.signing import KeyUnsafe, SignatureInvalid, check_public_key, verify
 from proofs.statetree import BITS_MAX
+from proofs.words import printable
 
 MEMBERS_MAX = 30
 KEYS_MAX = 16
@@ -18,6 +19,9 @@ KEYS_MAX = 16
 
 class MembershipInvalid(ValueError):
     """The genesis does not say, provably, who the members are."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 @dataclass(frozen=True, slots=True)
