@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -198,7 +199,7 @@ def _licence(name: str, distribution: metadata.Distribution) -> list[str]:
 
 def licence_of(distribution: metadata.Distribution) -> str:
     """The licence as an SPDX expression, or as near as the distribution says it; "" when it does not."""
-    said = distribution.metadata
+    said: Any = distribution.metadata
     if expression := said.get("License-Expression"):
         return str(expression)
     classified = [
@@ -249,7 +250,7 @@ def _files(name: str, distribution: metadata.Distribution) -> list[str]:
         if each.hash is None:
             continue
         try:
-            content = each.locate().read_bytes()
+            content = Path(str(each.locate())).read_bytes()
         except OSError:
             changed.append(str(each))
             continue
