@@ -106,6 +106,7 @@ class Submission:
         response = node.call("Submit", request, wait_ms / 1000 + MARGIN_SECONDS)
         retry_ms = 0
         for index, message in zip(batch, response.outcomes, strict=False):
+            self._add_receipt(node, message)
             found = outcome_of(
                 message, self.network.genesis_hash, tx_id=self.ids[index], receipt_wanted=self.want_receipts
             )
@@ -114,3 +115,10 @@ class Submission:
             else:
                 self.outcomes[index] = found
         return retry_ms
+
+    def _add_receipt(self, node: Node, outcome: ledger_service_pb2.Outcome) -> None:
+        """Asks for a receipt that a large answer left out."""
+        is_final = outcome.kind == ledger_service_pb2.OUTCOME_KIND_FINAL
+        if self.want_receipts and is_final and not outcome.HasField("receipt"):
+            request = ledger_service_pb2.GetReceiptRequest(tx_id=outcome.tx_id)
+            outcome.receipt.CopyFrom(node.call("GetReceipt", request, MARGIN_SECONDS))

@@ -262,7 +262,7 @@ class Loop:
             case events.SetTimer(deadline_ms):
                 self._set_timer(deadline_ms)
             case events.ServeBlocks():
-                if self.network is not None:
+                if self.network is not None and self.network.has_room(effect.member):
                     answer = block_response(self._parts.tables, effect)
                     self.network.send(effect.member, _frame("block_response", answer))
             case events.PeerFault(member, reason):

@@ -11,13 +11,14 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 STOP_POLL_SECONDS: Final = 0.02
+CONNECTIONS_MAX: Final = 32
 REQUEST_SECONDS: Final = 10.0
 """Whoever takes longer to ask is hung up on: each has a thread."""
 LATENCY_BUCKETS: Final = (0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.12, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
@@ -85,6 +86,33 @@ class Metrics:
         self.rpcs = Counter("rpc_calls", "Calls answered.", ["method", "code"], registry=registry)
 
 
+class Bounded(ThreadingHTTPServer):
+    """Serves so many at a time, each in a thread; others are hung up on."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._free = threading.BoundedSemaphore(CONNECTIONS_MAX)
+        super().__init__(address, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """See socketserver.ThreadingMixIn."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """See socketserver.ThreadingMixIn."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever hangs up in the middle is not worth a traceback in the log."""
+
+
 class MetricsServer:
     """Serves `/metrics` and `/healthz`."""
 
@@ -118,8 +146,7 @@ class MetricsServer:
             def log_message(self, format: str, *args: object) -> None:
                 """Requests for metrics are not worth a log line."""
 
-        self._server = ThreadingHTTPServer((host, port), Handler)
-        self._server.daemon_threads = True
+        self._server = Bounded((host, port), Handler)
         self.port: int = self._server.server_address[1]
         serve = partial(self._server.serve_forever, poll_interval=STOP_POLL_SECONDS)
         self._thread = threading.Thread(target=serve, name="metrics", daemon=True)

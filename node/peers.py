@@ -37,6 +37,8 @@ FAULT_PAUSE_SECONDS: Final = 5.0
 """A member whose stream was closed for a fault is admitted again after this long."""
 HIGHER_DIALS_AFTER_SECONDS: Final = 3.0
 OUTGOING_BYTES_MAX: Final = 32 * 1024 * 1024
+ANSWERS_BYTES_MAX: Final = 8 * 1024 * 1024
+"""A member that has so much unread is not answered with more blocks: it asks again."""
 INCOMING_BYTES_MAX: Final = 24 * 1024 * 1024
 INCOMING_FRAMES_MAX: Final = 2_000
 """What one member may have us hold unprocessed; then its stream is read no further."""
@@ -85,6 +87,11 @@ class Link:
         self._outgoing_bytes += len(data)
         self._has_outgoing.set()
         return True
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a large answer would be sent soon: the member reads what it asked for before."""
+        return self._outgoing_bytes < ANSWERS_BYTES_MAX
 
     def received(self, size: int) -> None:
         """A frame was handed to the inbox."""
@@ -187,6 +194,11 @@ class PeerNetwork:
         """Sends a serialised frame to one member, if it is connected."""
         if link := self.links.get(member):
             link.send(data)
+
+    def has_room(self, member: int) -> bool:
+        """Whether blocks for a member are worth reading: it is connected, and reads what it is sent."""
+        link = self.links.get(member)
+        return link is not None and link.has_room
 
     def broadcast(self, data: bytes) -> None:
         """Sends a serialised frame to every connected member."""

@@ -30,6 +30,8 @@ CHUNK = 64
 OUTCOMES_UNFETCHED_MAX = 10_000
 """A stream whose client does not fetch its outcomes is read no further."""
 MESSAGE_BYTES_AIM = 2 * 1024 * 1024
+ANSWER_BYTES_AIM = 2 * 1024 * 1024
+"""A unary answer has no more receipts once it is so large: gRPC clients take 4 MiB by default."""
 RETRY_UNKNOWN_MS = 1_000
 RETRY_FULL_MS = 500
 QUICK_MS = 25
@@ -116,7 +118,7 @@ class Submissions:
             known[tx_id] = self.unknown_or_refused(tx_id)
         outcomes = [known[each] if isinstance(each, bytes) else each for each in order]
         if request.want_receipts:
-            await self.add_receipts(outcomes)
+            await self.add_receipts(outcomes, ANSWER_BYTES_AIM)
         return pb.SubmitResponse(outcomes=outcomes)
 
     async def outcome(self, tx_id: bytes, wait_ms: int) -> pb.Outcome:
@@ -210,10 +212,13 @@ class Submissions:
             case Refusal():
                 return _refused(tx_id, settled)
 
-    async def add_receipts(self, outcomes: list[pb.Outcome]) -> None:
+    async def add_receipts(self, outcomes: list[pb.Outcome], bytes_aim: int | None = None) -> None:
+        """Adds the receipts of what is final; with `bytes_aim` no more once all are so large."""
+        size = 0
         for position, outcome in enumerate(outcomes):
-            if outcome.kind == pb.OUTCOME_KIND_FINAL:
+            if outcome.kind == pb.OUTCOME_KIND_FINAL and (bytes_aim is None or size < bytes_aim):
                 self._add_receipt(outcome)
+            size += outcome.ByteSize()
             if position % CHUNK == CHUNK - 1:
                 await asyncio.sleep(0)
 

@@ -89,6 +89,8 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
     break_after: int = 0
     """SubmitStream: break the stream after so many outcomes, once; 0: never."""
     spoil_receipts: bool = False
+    receipts_max: int = 1_000
+    """Submit: so many outcomes come with their receipts; a large answer leaves the others out."""
     remembered: result_pb2.Refusal | None = None
     """The refusal of earlier that it tells when asked what became of a transaction."""
     past_expiry: bool = False
@@ -126,6 +128,8 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
     def Submit(self, request: Any, context: grpc.ServicerContext) -> Any:
         self._fail(context)
         outcomes = [self._outcome(raw, request.want_receipts) for raw in request.transactions]
+        for outcome in outcomes[self.receipts_max :]:
+            outcome.ClearField("receipt")
         return ledger_service_pb2.SubmitResponse(outcomes=outcomes)
 
     def SubmitStream(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:

@@ -180,6 +180,14 @@ def test_more_than_a_request_holds_is_sent_in_several(node: FakeNode) -> None:
     assert list(range(1_001)) == [outcome.log_index for outcome in outcomes]
 
 
+def test_receipts_that_a_large_answer_leaves_out_are_asked_for(node: FakeNode) -> None:
+    node.receipts_max = 2
+    with Client(node.network()) as client:
+        outcomes = client.submit(raws(node, 5))
+    assert [outcome.kind for outcome in outcomes] == [Kind.FINAL] * 5
+    assert [outcome.receipt is not None for outcome in outcomes] == [True] * 5
+
+
 # Flow -----------------------------------------------------------------------------------------------
 
 

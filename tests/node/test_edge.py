@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ayni.v1 import ledger_service_pb2 as pb
 from ayni.v1 import ledger_service_pb2_grpc
 from ayni.v1 import peer_service_pb2 as peer_pb
 from config import NodeConfig
-from node import daemon, peers, tls, turns
+from node import daemon, metrics, peers, tls, turns
 from node.daemon import Node
 from node.peers import METHOD
 from node.services.ledger import CLIENT_MESSAGE_BYTES_MAX
@@ -55,11 +56,9 @@ def port_of(address: str) -> int:
 async def ended(reader: asyncio.StreamReader) -> None:
     """Reads until the other side hangs up."""
     async with asyncio.timeout(SECONDS):
-        try:
+        with suppress(ConnectionError):
             while await reader.read(4_096):
                 pass
-        except ConnectionError:
-            pass
 
 
 def strange_tls() -> ssl.SSLContext:
@@ -258,3 +257,24 @@ async def test_a_greeting_of_a_megabyte_is_not_parsed(node: Node, tmp_path: Path
                 pass
         assert grpc.StatusCode.PERMISSION_DENIED is refused.value.code()
         assert "at most 1024 are read" in (refused.value.details() or "")
+
+
+async def test_the_metrics_port_serves_so_many_at_a_time_and_hangs_up_on_others(
+    node: Node,
+) -> None:
+    address = port_of(node.parts.config.listen.metrics)
+    silent = [await asyncio.open_connection("127.0.0.1", address) for _ in range(metrics.CONNECTIONS_MAX)]
+    reader, writer = await asyncio.open_connection("127.0.0.1", address)
+    writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+    async with asyncio.timeout(SECONDS):
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
+    for _, held in silent:
+        held.close()
+    async with asyncio.timeout(SECONDS):
+        while True:
+            reader, writer = await asyncio.open_connection("127.0.0.1", address)
+            writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+            with suppress(ConnectionError):
+                if (await reader.read()).startswith(b"HTTP/1.0 "):
+                    return

@@ -51,6 +51,10 @@ class Wire:
         self.look = look
         self.sent: list[tuple[int | str, pb.PeerFrame, object]] = []
         self.faults: list[tuple[int, str]] = []
+        self.full: set[int] = set()
+
+    def has_room(self, member: int) -> bool:
+        return member not in self.full
 
     def send(self, member: int, data: bytes) -> None:
         self.sent.append((member, pb.PeerFrame.FromString(data), self.look()))
@@ -150,6 +154,15 @@ async def test_final_and_unfinal_blocks_are_served_and_bounded(tmp_path: Path) -
     ((member, frame, _),) = rig.wire.sent
     assert member == 2
     assert frame.block_response == pb.BlockResponse(id=7, blocks=[unfinal])
+    rig.parts.database.close()
+
+
+async def test_blocks_are_not_read_for_a_member_that_does_not_read_what_it_asked_for(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.wire.full.add(2)
+    asked = events.ServeBlocks(2, 7, (block_pb2.CertifiedBlock(header=b"unfinal"),), (), 1, 256)
+    await rig.run([asked], [asked, events.ServeBlocks(1, 8, (), (), 1, 256)], feed=twice)
+    assert [member for member, _, _ in rig.wire.sent] == [1]
     rig.parts.database.close()
 
 

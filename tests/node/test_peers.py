@@ -299,6 +299,15 @@ async def test_a_flood_is_read_no_further_than_its_bound_and_hurts_nobody_else(
         await heard.until(lambda: sum(1 for name, _ in heard.frames if name == "lombardia") == 200)
 
 
+def test_a_member_that_does_not_read_has_no_room_for_more_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "ANSWERS_BYTES_MAX", 100)
+    link = Link(1, "japan")
+    link.send(b"x" * 99)
+    assert link.has_room
+    link.send(b"x")
+    assert not link.has_room
+
+
 def test_a_member_that_reads_too_slowly_loses_frames_and_not_our_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -21,7 +21,7 @@ from ayni.v1 import ledger_service_pb2 as pb
 from config import MempoolSection, NodeConfig
 from ledger.chain import FinalBlock
 from ledger.refusals import code_name
-from node import turns
+from node import submit, turns
 from node.daemon import Node
 from node.services.ledger import LedgerService
 from node.services.status import Consensus, NodeStatus
@@ -260,6 +260,21 @@ async def test_a_stream_that_its_client_drops_is_open_no_longer(
                 return
             except grpc.aio.AioRpcError as turned_away:
                 assert grpc.StatusCode.RESOURCE_EXHAUSTED is turned_away.code()
+
+
+async def test_a_large_answer_leaves_receipts_out_that_can_be_asked_for(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a client of any language takes it with gRPC's own bound of 4 MiB."""
+    monkeypatch.setattr(submit, "ANSWER_BYTES_AIM", 3_000)
+    raws = [transfer(alone.hash, amount) for amount in range(1, 21)]
+    outcomes = await alone.submit(*raws, receipts=True)
+    assert [outcome.kind for outcome in outcomes] == [FINAL] * 20
+    has = [outcome.HasField("receipt") for outcome in outcomes]
+    assert (has[0], has[-1]) == (True, False)
+    assert has == sorted(has, reverse=True)
+    receipt = await alone.stub.GetReceipt(pb.GetReceiptRequest(tx_id=outcomes[-1].tx_id))
+    assert verify_receipt(receipt, alone.hash).tx_id == outcomes[-1].tx_id
 
 
 # --- errors -------------------------------------------------------------------------------------------
