@@ -66,7 +66,7 @@ class Keystore:
     def __init__(self, path: Path, password: PasswordSource, cost: KdfCost | None = None) -> None:
         self.path = path
         self._password = password
-        self._cost = cost or KdfCost()
+        self._cost = self._cost_of_new = cost or KdfCost()
         self._document: dict[str, Any] | None = None
         self._seeds: dict[str, bytes] | None = None
         self._key = b""
@@ -129,9 +129,9 @@ class Keystore:
         return [SigningKey(seed) for seed in seeds.values()]
 
     def change_password(self) -> None:
-        """Encrypts anew under another password, with a new salt."""
+        """Encrypts anew under another password, with a new salt, and as hard to guess as a new keystore."""
         seeds = self._unlock()
-        self._document = None
+        self._document, self._cost = None, self._cost_of_new
         self._start(self._password(True))
         self._write(seeds)
 

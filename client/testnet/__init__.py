@@ -296,13 +296,15 @@ def write_node_files(home: Path, founder: Founder) -> None:
 def write_keystore(testnet: Testnet, seeds: Mapping[str, bytes]) -> None:
     """Puts the federations' keys, and `seeds` by name, into the keystore of the network's home.
 
-    Its password is `KEYSTORE_PASSWORD`, for all to see: this network is for trying things out.
+    Its password is `KEYSTORE_PASSWORD`, for all to see: this network is for trying things out, and nothing is
+    gained by making it hard to guess.
     """
-    from client.keys import Keystore
+    from client.keys import KdfCost, Keystore
 
     named = {founder.federation: founder.decision.seed for founder in testnet.founders}
     named |= {f"{founder.federation}/service-key": founder.service.seed for founder in testnet.founders}
-    Keystore(testnet.home / "keystore.json", lambda new: KEYSTORE_PASSWORD).put({**named, **seeds})
+    cost = KdfCost(operations=1, memory_bytes=1 << 20)
+    Keystore(testnet.home / "keystore.json", lambda new: KEYSTORE_PASSWORD, cost).put({**named, **seeds})
 
 
 def open_testnet(directory: Path | str) -> Testnet:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from client.errors import KeyProblem, NotFound, UsageProblem
-from client.keys import Keystore, password_source
+from client.keys import KdfCost, Keystore, password_source
 from proofs.signing import SigningKey
 from tests.client.conftest import CHEAP, PASSWORD, Ayni, three_lines
 from tests.client.fakes import seeded
@@ -81,6 +81,16 @@ def test_a_new_password_replaces_the_old_one(tmp_path: Path) -> None:
     assert key.seed == keystore(path, "another").signing_key("a").seed
     with pytest.raises(KeyProblem):
         keystore(path).signing_key("a")
+
+
+def test_a_new_password_is_as_hard_to_guess_as_a_new_keystore_s(tmp_path: Path) -> None:
+    """A test network's keystore opens fast, for its password is known; nobody else's may stay so."""
+    path = tmp_path / "keystore.json"
+    keystore(path).new("a")
+    harder = KdfCost(operations=2, memory_bytes=16_384)
+    Keystore(path, lambda new: PASSWORD, harder).change_password()
+    kdf = json.loads(path.read_text())["kdf"]
+    assert (kdf["operations"], kdf["memory_bytes"]) == (2, 16_384)
 
 
 def test_the_password_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
