@@ -1,4 +1,7 @@
-"""What the README and the documents tell people to type exists, and what they link to is there."""
+"""What the README and the documents tell people to type exists, and what they link to is there.
+
+Commands in the running text too, which nobody runs; blocks are run in tests/test_documents.py.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def typed() -> list[Typed]:
     found = []
     for path in DOCUMENTS:
         text = path.read_text()
-        lines = [line for block in BLOCK.findall(text) for line in block.splitlines()]
+        lines = [line for block in BLOCK.findall(text) for line in block.replace("\\\n", "").splitlines()]
         lines += INLINE.findall(text)
         for line in lines:
             for part in re.split(r"&&|\|(?!\w)|;", line.removeprefix("$ ")):
