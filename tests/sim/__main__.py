@@ -28,17 +28,19 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds to run (100)")
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed (0)")
     parser.add_argument("--members", type=int, help="validators, instead of what each seed draws")
+    parser.add_argument("--trouble", type=float, help="simulated seconds of it, instead of what a seed draws")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one per core)")
     parser.add_argument("--short", action="store_true", help=f"{SHORT_SEEDS} seeds, as in CI")
     parser.add_argument("--json", action="store_true", help="figures for a program")
     parser.add_argument("--replay", type=int, metavar="SEED", help="run one seed and print every event")
     arguments = parser.parse_args()
     if arguments.replay is not None:
-        return replay(arguments.replay, arguments.members)
+        return replay(arguments.replay, arguments.members, arguments.trouble)
     count = SHORT_SEEDS if arguments.short else arguments.seeds
     tally = Tally()
     try:
-        run_all(range(arguments.first, arguments.first + count), arguments.members, arguments.jobs, tally)
+        seeds = range(arguments.first, arguments.first + count)
+        run_all(seeds, arguments.members, arguments.trouble, arguments.jobs, tally)
     except KeyboardInterrupt:
         print("interrupted; so far:", file=sys.stderr)
     summary = tally.summary()
@@ -84,34 +86,37 @@ class Tally:
         }
 
 
-def run_all(seeds: range, members: int | None, jobs: int, tally: Tally) -> None:
+def run_all(seeds: range, members: int | None, trouble: float | None, jobs: int, tally: Tally) -> None:
     """Runs seeds over several processes; a failed one is shown at once."""
     pool = ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
     try:
-        for report in pool.map(partial(run_seed, members=members), seeds, chunksize=CHUNK):
+        for report in pool.map(
+            partial(run_seed, members=members, trouble_seconds=trouble), seeds, chunksize=CHUNK
+        ):
             if report.violations:
-                print(failure(report, members), file=sys.stderr, flush=True)
+                print(failure(report, members, trouble), file=sys.stderr, flush=True)
             tally.add(report)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def failure(report: Report, members: int | None) -> str:
+def failure(report: Report, members: int | None = None, trouble: float | None = None) -> str:
     """What was wrong with a seed, and how to see it again."""
     size = "" if members is None else f" --members {members}"
+    size += "" if trouble is None else f" --trouble {trouble:g}"
     return (
         f"seed {report.seed} ({report.members} members): {report.violations[0]}\n"
         f"  see it step by step: ./scripts/simulate --replay {report.seed}{size}"
     )
 
 
-def replay(seed: int, members: int | None) -> int:
+def replay(seed: int, members: int | None, trouble: float | None) -> int:
     """One seed, with every event in words."""
-    report = run_seed(seed, members, transcribe=True)
+    report = run_seed(seed, members, trouble, transcribe=True)
     print("\n".join(report.transcript))
     print(f"trace {report.trace}")
     if report.violations:
-        print(failure(report, members))
+        print(failure(report, members, trouble))
     return 1 if report.violations else 0
 
 

@@ -297,6 +297,10 @@ def _fill(report: Report, world: Run) -> None:
     report.transcript = observer.transcript or []
 
 
-def run_seed(seed: int, members: int | None = None, *, transcribe: bool = False) -> Report:
-    """Runs one seed."""
-    return run(plan_of(seed, byzantine.STRATEGIES, members), transcribe=transcribe)
+def run_seed(
+    seed: int, members: int | None = None, trouble_seconds: float | None = None, *, transcribe: bool = False
+) -> Report:
+    """Runs one seed; size and length are what it draws, unless they are given."""
+    plan = plan_of(seed, byzantine.STRATEGIES, members)
+    plan.trouble_seconds = trouble_seconds or plan.trouble_seconds
+    return run(plan, transcribe=transcribe)

@@ -128,11 +128,11 @@ def test_a_task_that_waits_for_nothing_is_an_error_and_no_hang() -> None:
 
 def test_a_failure_names_its_seed_and_the_command_that_shows_it() -> None:
     report = Report(7, 4, violations=["two blocks are final at height 9"])
-    assert failure(report, None) == (
+    assert failure(report) == (
         "seed 7 (4 members): two blocks are final at height 9\n"
         "  see it step by step: ./scripts/simulate --replay 7"
     )
-    assert failure(report, 4).endswith("--replay 7 --members 4")
+    assert failure(report, 4, 60.0).endswith("--replay 7 --members 4 --trouble 60")
     tally = Tally()
     tally.add(report)
     tally.add(Report(8, 4))
