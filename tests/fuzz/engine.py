@@ -22,7 +22,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_MAX = 5.0
-"""One input may take so long, on a busy machine."""
+"""One input may take so much of a processor."""
+WALL_FACTOR = 6
+"""So many times as long by the clock, on a busy machine or waiting."""
 MEMORY_GROWTH_MAX_BYTES = 384 << 20
 """One input may make the process grow by so much."""
 MESSAGE_CHARACTERS_MAX = 2_000
@@ -96,15 +98,15 @@ class TooSlow(BaseException):
 def attempt(target: Target, data: bytes, seconds_max: float = SECONDS_MAX) -> tuple[Finding | None, str]:
     """Runs one input; what is wrong, and the shape of the answer."""
     before = _memory_bytes()
-    began = time.perf_counter()
-    previous = signal.signal(signal.SIGALRM, _alarm)
-    signal.setitimer(signal.ITIMER_REAL, seconds_max)
+    began = time.process_time()
+    previous = [(each, signal.signal(each, _alarm)) for each in (signal.SIGALRM, signal.SIGPROF)]
+    _set_timers(seconds_max)
     finding: Finding | None = None
     try:
         target.run(data)
         shape = "accepted"
     except target.allowed as error:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _set_timers(0)
         text = target.words(error)
         shape = f"{type(error).__name__} {_FIGURES.sub('#', text)[:200]}"
         if fault := unclear(text):
@@ -118,9 +120,10 @@ def attempt(target: Target, data: bytes, seconds_max: float = SECONDS_MAX) -> tu
         reason = f"{type(error).__name__}: {str(error)[:300]}"
         finding = Finding(target.name, data, reason, _place(error), _trace(error))
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
-    if finding is None and time.perf_counter() - began > seconds_max:
+        _set_timers(0)
+        for number, handler in previous:
+            signal.signal(number, handler)
+    if finding is None and time.process_time() - began > seconds_max:
         finding = Finding(target.name, data, f"slow: more than {seconds_max:g} s", "")
     grown = _memory_bytes() - before
     if finding is None and grown > MEMORY_GROWTH_MAX_BYTES:
@@ -211,6 +214,11 @@ def shrink(target: Target, finding: Finding, tries: int = 400) -> Finding:
                 at += size
         size //= 2
     return best
+
+
+def _set_timers(seconds: float) -> None:
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds * WALL_FACTOR)
 
 
 def _alarm(*_: Any) -> None:
