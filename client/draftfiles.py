@@ -96,7 +96,7 @@ def _from_json(content: bytes, genesis_hash: bytes) -> Draft:
         raise ValueError(
             f"it is for the network {document['network']} with genesis {document['genesis_hash'][:16]}"
         )
-    draft = _draft(base64.b64decode(document["transaction"]), document["signers"])
+    draft = _draft(base64.b64decode(document["transaction"]), _names(document["signers"]))
     shown = json_format.MessageToDict(draft.parsed(), preserving_proto_field_name=True)
     if document["tx_id"] != draft.tx_id.hex() or document["content"] != shown:
         raise ValueError("what it shows is not what would be signed")
@@ -111,6 +111,16 @@ def _why(error: Exception) -> str:
             return "what it says is not of the form that a draft has"
         case _:
             return str(error)
+
+
+def _names(signers: object) -> list[str]:
+    """Who must sign, as a file says it. Raises ValueError."""
+    if not isinstance(signers, list) or not all(isinstance(one, str) for one in signers):
+        raise ValueError("its signers are no list of names")
+    for name in signers:
+        if not (limits.ACCOUNT_NAME.match(name) or limits.FEDERATION_NAME.match(name)):
+            raise ValueError(f"its signer {name[:100]!r} is no account or federation")
+    return signers
 
 
 def _draft(raw: bytes, signers: list[str] | tuple[str, ...]) -> Draft:

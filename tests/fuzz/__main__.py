@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.util
 import json
+import re
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.input:
         return _try_file(chosen, options.input)
     seconds = options.minutes * 60 / len(chosen)
+    if options.coverage:
+        return _guided(chosen, seconds, options.seed, options.output)
     reports = []
     for target in chosen:
         report = engine.run(target, options.seed, inputs=options.inputs, seconds=seconds)
@@ -54,9 +59,37 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="the same seed tries the same inputs (1)")
     parser.add_argument("--input", type=Path, help="try this one file on --target")
     parser.add_argument("--output", type=Path, default=FOUND, help="where inputs found are written")
+    parser.add_argument("--coverage", action="store_true", help="guided by coverage; needs atheris")
     parser.add_argument("--list", action="store_true", help="name the targets")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     return parser.parse_args(arguments)
+
+
+def _guided(chosen: Sequence[engine.Target], seconds: float, seed: int, output: Path) -> int:
+    """Each target in a process of its own: what guides it must be there before anything is imported."""
+    if importlib.util.find_spec("atheris") is None:
+        print("--coverage needs atheris, which is not installed here: pip install atheris", file=sys.stderr)
+        return 2
+    output.mkdir(parents=True, exist_ok=True)
+    found = 0
+    for target in chosen:
+        log = output / f"{target.name}.log"
+        with log.open("w") as out:
+            words = [target.name, str(max(1, int(seconds))), str(seed), str(output)]
+            code = subprocess.call(
+                [sys.executable, "-m", "tests.fuzz.guided", *words], stdout=out, stderr=subprocess.STDOUT
+            )
+        text = log.read_text(errors="replace")
+        figures = dict(re.findall(r"stat::(\w+):\s+(\d+)", text))
+        print(
+            f"{target.name:<22}{figures.get('number_of_executed_units', '?'):>9} inputs "
+            f"{figures.get('new_units_added', '?'):>6} brought new coverage  {'FOUND' if code else ''}",
+            flush=True,
+        )
+        if code:
+            found = 1
+            print("\n".join(line for line in text.splitlines() if "FOUND" in line or "again:" in line))
+    return found
 
 
 def _try_file(chosen: Sequence[engine.Target], path: Path) -> int:
