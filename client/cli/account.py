@@ -29,7 +29,7 @@ from client.cli.arguments import (
     start_of_day_ms,
     write_file,
 )
-from client.cli.options import shared_options
+from client.cli.options import FILE, output_file, shared_options
 from client.cli.writing import Writing, writing_options
 from client.context import Context
 from client.errors import UsageProblem
@@ -53,7 +53,7 @@ def command() -> None:
 @click.option(
     "--csv",
     "csv_path",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     default=None,
     help="Many at once. Columns: account, keys, threshold, 'credit_limit EUC', 'upper_limit EUC'.",
 )
@@ -62,7 +62,7 @@ def command() -> None:
 @click.option(
     "--commitment",
     "commitment_path",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     default=None,
     help="A file kept off the ledger (with a salt in it): only its SHA-256 is recorded.",
 )
@@ -265,14 +265,7 @@ def show_command(context: Context, account: str) -> None:
 @click.option("--from", "from_day", default="", metavar="DAY", help="First day. Default: the beginning.")
 @click.option("--until", "until_day", default="", metavar="DAY", help="Last day, included. Default: now.")
 @click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
-@click.option(
-    "-o",
-    "--output",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=None,
-    help="Write to this file, not to stdout.",
-)
+@output_file("Write to this file, not to stdout.", required=False)
 @shared_options
 def statement_command(
     context: Context, account: str, month: str, from_day: str, until_day: str, as_csv: bool, path: Path | None
@@ -312,14 +305,7 @@ def statement_command(
     metavar="UNIT",
     help="Prove dues, deposit and ceiling of an organisation.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    required=True,
-    help="The proof, a file that anybody verifies offline.",
-)
+@output_file("The proof, a file that anybody verifies offline.")
 @shared_options
 def proof_command(
     context: Context, account: str, unit: str, class_id: str, dues_unit: str, path: Path

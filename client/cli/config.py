@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from client.cli.options import FILE
 from client.errors import ExitCode
 from client.output import Output
 
@@ -24,7 +25,7 @@ def command() -> None:
 
 
 @command.command("check")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=FILE)
 @click.option("--running", is_flag=True, help="The node is running: do not check that its ports are free.")
 @click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout.")
 def check_command(file: Path, running: bool, as_json: bool) -> int:

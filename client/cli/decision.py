@@ -13,7 +13,7 @@ import click
 
 from client.cli.decision_drafts import draft_group
 from client.cli.decision_files import missing_signers, read_decision, show_draft
-from client.cli.options import shared_options
+from client.cli.options import FILE, shared_options
 from client.cli.writing import Writing
 from client.context import Context
 from client.draftfiles import write_draft
@@ -22,8 +22,6 @@ from client.output import duration_ms
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group("decision")

@@ -26,7 +26,7 @@ from client.cli.arguments import (
     start_of_day_ms,
 )
 from client.cli.decision_files import missing_signers, read_decision, show_draft
-from client.cli.options import shared_options
+from client.cli.options import FILE, output_file, shared_options
 from client.context import Context
 from client.draftfiles import write_draft
 from client.drafts import Draft
@@ -35,8 +35,6 @@ from client.output import duration_ms, parse_day
 from client.stamps import Stamp, new_stamp
 from client.views.pool import PARAMETERS, parameter_text
 from ledger import limits
-
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.group("draft")
@@ -47,7 +45,7 @@ def draft_group() -> None:
 def draft_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """What every draft needs: the file, the proposing federation, when it takes effect and expires."""
     for option in (
-        click.option("-o", "--output", "path", type=FILE, required=True, help="The draft to write."),
+        output_file("The draft to write."),
         click.option(
             "--add-to",
             "base",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from client.cli.options import DIRECTORY
 from client.errors import ExitCode, UsageProblem
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ SEED_DEFAULT = 2010
 @click.command("demo")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=SEED_DEFAULT, show_default=True,
               help="Of the spread over offices, months and people; the totals stay.")  # fmt: skip
-@click.option("--export", "export", type=click.Path(path_type=Path, file_okay=False),
+@click.option("--export", "export", type=DIRECTORY,
               help="Keep the verifiable history in this directory (absent or empty).")  # fmt: skip
 @click.option("--keep", is_flag=True, help="Leave the network up, and say how to talk to it.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object on stdout.")

@@ -22,7 +22,7 @@ from client.cli.entitlement_rows import (
     read_services,
     service_line,
 )
-from client.cli.options import shared_options
+from client.cli.options import FILE, shared_options
 from client.cli.writing import Writing, writing_options
 from client.context import Context
 from client.errors import UsageProblem
@@ -33,7 +33,6 @@ from ledger import limits
 if TYPE_CHECKING:
     from rich.console import Console
 
-FILE = click.Path(path_type=Path, dir_okay=False)
 T = TypeVar("T")
 
 

@@ -14,7 +14,7 @@ import click
 
 from ayni.v1 import block_pb2, genesis_pb2
 from client.cli.arguments import write_file
-from client.cli.options import shared_options
+from client.cli.options import output_directory, shared_options
 from client.context import Context
 from client.errors import VerificationFailed
 from client.output import print_table
@@ -73,14 +73,7 @@ def list_command(context: Context) -> None:
 
 
 @command.command("export")
-@click.option(
-    "-o",
-    "--output",
-    "directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Directory; one file for each.",
-)
+@output_directory("Directory; one file for each.")
 @shared_options
 def export_command(context: Context, directory: Path) -> None:
     """Write each to a file that anybody can verify."""

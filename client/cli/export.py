@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ayni.v1 import block_pb2, genesis_pb2
-from client.cli.options import shared_options
+from client.cli.options import output_directory, shared_options
 from client.context import Context
 from client.errors import UsageProblem
 
@@ -23,14 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command("export")
-@click.option(
-    "-o",
-    "--output",
-    "directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Directory to write; absent or empty.",
-)
+@output_directory("Directory to write; absent or empty.")
 @shared_options
 def command(context: Context, directory: Path) -> None:
     """The verifiable history, as files: every block with its certificates.

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from client.cli.imports import Import
-from client.cli.options import shared_options
+from client.cli.options import DIRECTORY, FILE, shared_options
 from client.context import Context
 from client.errors import ExitCode, UsageProblem
 from client.importing import Build, read_rows
@@ -59,7 +59,7 @@ def import_options(profile: str) -> Callable[[Command], Command]:
     """Adds what imports share; the command's first argument becomes an `Asked`. `profile`: the default."""
 
     def decorate(function: Command) -> Command:
-        @click.argument("path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.csv")
+        @click.argument("path", type=FILE, metavar="FILE.csv")
         @click.option(
             "--profile",
             default=profile,
@@ -70,7 +70,7 @@ def import_options(profile: str) -> Callable[[Command], Command]:
         @click.option("--yes", is_flag=True, help="Send without asking.")
         @click.option(
             "--drafts",
-            type=click.Path(path_type=Path, file_okay=False),
+            type=DIRECTORY,
             default=None,
             metavar="DIR",
             help="Write each row to a file for others to sign; send nothing.",

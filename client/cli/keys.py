@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from client.cli.options import shared_options
+from client.cli.options import FILE, output_file, shared_options
 from client.context import Context
 from client.documents import parse_object, read_bounded
 from client.errors import NotFound, UsageProblem
@@ -65,7 +65,7 @@ def show(context: Context, name: str) -> None:
 
 @command.command("export")
 @click.argument("name")
-@click.option("-o", "--output", "path", required=True, type=click.Path(path_type=Path, dir_okay=False))
+@output_file("The file to write.")
 @shared_options
 def export(context: Context, name: str, path: Path) -> None:
     """Write the key NAME, secret included and NOT encrypted, to a file only you can read."""
@@ -86,7 +86,7 @@ def export(context: Context, name: str, path: Path) -> None:
 
 
 @command.command("import")
-@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("path", type=FILE)
 @click.option("--name", default="", help="Keep it under another name than the file says.")
 @shared_options
 def import_key(context: Context, path: Path, name: str) -> None:

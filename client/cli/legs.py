@@ -16,6 +16,7 @@ import click
 from ayni.v1 import credit_pb2
 from client import transactions
 from client.cli.arguments import account_name, date_option, hash_of_file, reference_option, value_date
+from client.cli.options import FILE
 from client.context import Context
 from client.errors import UsageProblem
 from client.output import parse_amount
@@ -23,7 +24,6 @@ from client.tables import CellProblem, Columns, Row, needed, read_table
 from ledger import limits
 
 COLUMNS = Columns(("payee", "amount", "unit"), ("payer", "date", "reference", "document"))
-FILE = click.Path(path_type=Path, dir_okay=False)
 Function = Callable[..., Any]
 
 

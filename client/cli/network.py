@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ayni.v1 import genesis_pb2
-from client.cli.options import home_options
+from client.cli.options import FILE, home_options
 from client.context import Context
 from client.errors import NotFound, UsageProblem, VerificationFailed
 from client.networks import (
@@ -42,7 +42,7 @@ def command() -> None:
 @click.option(
     "--genesis",
     "genesis_path",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     default=None,
     help="The network's genesis file. Not needed to add nodes to a network you know.",
 )
@@ -58,7 +58,7 @@ def command() -> None:
     "--certificate",
     "certificates",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="The certificate of each --node, in the same order. Nodes speak TLS; without a certificate one on "
     "loopback is talked to in the clear.",
 )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from client.cli.options import DIRECTORY, FILE
 from client.errors import ClientError, ExitCode, NoNode, UsageProblem
 from client.output import Output
 
@@ -36,7 +37,7 @@ config_option = click.option(
     "-c",
     "--config",
     "config_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     default=Path("node.toml"),
     show_default=True,
     help="The node's configuration.",
@@ -49,7 +50,7 @@ config_option = click.option(
     "-o",
     "--output",
     "directory",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=DIRECTORY,
     default=Path(),
     help="Directory for the files. Default: this one.",
 )

@@ -17,7 +17,19 @@ import click
 
 from client.context import Context, home_directory
 
+FILE = click.Path(path_type=Path, dir_okay=False)
+DIRECTORY = click.Path(path_type=Path, file_okay=False)
 Command = Callable[..., Any]
+
+
+def output_file(help_text: str, *, required: bool = True) -> Callable[[Command], Command]:
+    """`-o FILE`, as `path`."""
+    return click.option("-o", "--output", "path", type=FILE, required=required, help=help_text)
+
+
+def output_directory(help_text: str) -> Callable[[Command], Command]:
+    """`-o DIRECTORY`, as `directory`."""
+    return click.option("-o", "--output", "directory", type=DIRECTORY, required=True, help=help_text)
 
 
 def home_options(function: Command) -> Command:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from client.cli.options import output_directory
 from client.errors import NotFound, UsageProblem
 from client.networks import NETWORK_NAME
 from client.output import Output
@@ -40,14 +41,7 @@ def command() -> None:
     show_default=True,
     help="Federations, one node each.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Directory for the files; absent or empty.",
-)
+@output_directory("Directory for the files; absent or empty.")
 @click.option("--name", default="testnet", show_default=True, help="Name of the network.")
 @click.option("--base-port", type=click.IntRange(0, PORT_MAX), default=0, help="First port; 0: free ones.")
 @click.option("--json", "as_json", is_flag=True, help="Versioned JSON on stdout.")

@@ -16,7 +16,7 @@ from client import transactions
 from client.cli import tx_files, tx_import, tx_pending
 from client.cli.arguments import account_name
 from client.cli.legs import leg_options, legs_from
-from client.cli.options import shared_options
+from client.cli.options import output_file, shared_options
 from client.cli.writing import Writing, show_outcome, writing_options
 from client.context import Context
 from client.describe import body_document, document_lines, message_document
@@ -159,7 +159,7 @@ def _awaited(context: Context, tx_id: bytes, wait_ms: int) -> Outcome:
 
 @command.command("receipt")
 @click.argument("name", metavar="ID|FILE")
-@click.option("-o", "--output", "path", required=True, type=click.Path(path_type=Path, dir_okay=False))
+@output_file("The file to write.")
 @shared_options
 def receipt(context: Context, name: str, path: Path) -> None:
     """Write the receipt of a final transaction, verified, to a file.

@@ -16,7 +16,7 @@ from ayni.v1 import transaction_pb2
 from client import transactions
 from client.cli.arguments import account_name
 from client.cli.legs import leg_options, legs_from
-from client.cli.options import shared_options
+from client.cli.options import FILE, output_file, shared_options
 from client.cli.writing import Writing
 from client.context import Context
 from client.describe import body_document, document_lines
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 HAVE_OUTCOME = (Refused, Expired, OutcomeUnknown)
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("inspect")
@@ -55,9 +54,7 @@ def inspect(context: Context, path: Path) -> None:
     metavar="FILE.json",
     help='Any type: {"author": …, "transfer": {…}}, as in the protobuf JSON mapping of Body.',
 )
-@click.option(
-    "-o", "--output", "path", required=True, type=FILE, help="A .json file, or .ayni for bare bytes."
-)
+@output_file("A .json file, or .ayni for bare bytes.")
 @click.option("--expires-in", default="1d", show_default=True, help="How long it stays valid; at most 7d.")
 @shared_options
 def build(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ayni.v1 import state_pb2, transaction_pb2
-from client.cli.options import shared_options
+from client.cli.options import FILE, shared_options
 from client.context import Context
 from client.drafts import Draft, with_signatures
 from client.errors import NoNode, OutcomeUnknown, UsageProblem
@@ -152,7 +152,7 @@ def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--draft",
         "draft_path",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=FILE,
         default=None,
         help="Sign with the keys here, write it to this file for others, send nothing.",
     )

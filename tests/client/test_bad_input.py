@@ -161,7 +161,6 @@ node init --federation emilia -o n --genesis bytes
 node init --federation emilia -o bytes/n
 node start -c nowhere.toml
 node status -c bad.toml
-config check bytes
 testnet create -o adir -v 0
 testnet create -o t --name 'A B'
 testnet create -o t -v 30 --base-port 65500

@@ -83,13 +83,14 @@ WRITES = (
     "keys export|import|new|passwd",
     "member suspend",
     "network add|use",
-    "node init",
+    "node doctor|init",
     "opening import",
     "pool close-period|contribute",
     "testnet create",
     "tx build|import|reverse|sign|submit|transfer",
 )
-"""Commands that write something, and say so with `--json`; their own tests read it."""
+"""Commands that write something, and say so with `--json`, or want a node that does not run; their own tests
+read it."""
 COUNTS = {
     "agreed_blocks", "ayni", "blocks", "bytes", "database_bytes", "effective_height", "epoch",
     "expires_after_days", "final_at_height", "finalizations", "format", "height", "hosted_accounts",

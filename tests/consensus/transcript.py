@@ -23,26 +23,8 @@ from ayni.v1.peer_service_pb2 import (
     Status,
     Votes,
 )
+from consensus import events
 from consensus.config import ConsensusConfig
-from consensus.events import (
-    Alarm,
-    Broadcast,
-    Commit,
-    Effect,
-    Input,
-    PeerFault,
-    PeerFrameMessage,
-    PeerMessage,
-    PeerUp,
-    Persist,
-    ReportEvidence,
-    Send,
-    ServeBlocks,
-    SetTimer,
-    Start,
-    Tick,
-    TransactionsPending,
-)
 from consensus.journal import BLOCK, CERTIFICATE, LOCK, VOTE, Snapshot
 from consensus.machine import Machine
 from proofs.certificates import KIND_WORDS
@@ -65,7 +47,7 @@ from tests.consensus.network import (
     vote,
 )
 
-M = TypeVar("M", bound=PeerFrameMessage)
+M = TypeVar("M", bound=events.PeerFrameMessage)
 
 WALL_MS = 1_700_000_000_000
 
@@ -96,7 +78,7 @@ class Played:
         self.wall_skew_ms = 0
         self.journal: dict[bytes, bytes] = {}
         self.blocks: list[CertifiedBlock] = []
-        self.effects: list[Effect] = []
+        self.effects: list[events.Effect] = []
         """The effects of the last call, all of them."""
         self.timer_ms: int | None = None
         self.ledger = FakeLedger(self.wall_clock_ms)
@@ -114,9 +96,9 @@ class Played:
 
     def start(self, *, answered: bool = True) -> list[str]:
         """Start, connect to everybody, and have everybody say that it holds no vote of ours."""
-        lines = self.step(Start())
+        lines = self.step(events.Start())
         for peer in self.peers():
-            lines += self.step(PeerUp(peer))
+            lines += self.step(events.PeerUp(peer))
         if answered and self.member is not None:
             for peer in self.peers():
                 lines += self.receive(peer, OwnVotesResponse(id=1))
@@ -129,14 +111,14 @@ class Played:
         self.timer_ms = None
         self.machine = self._machine()
 
-    def step(self, event: Input) -> list[str]:
+    def step(self, event: events.Input) -> list[str]:
         self.effects = self.machine.step(event, self.now_ms)
         for effect in self.effects:
             self._execute(effect)
         return self._lines()
 
-    def receive(self, member: int, message: PeerFrameMessage) -> list[str]:
-        return self.step(PeerMessage(member, message))
+    def receive(self, member: int, message: events.PeerFrameMessage) -> list[str]:
+        return self.step(events.PeerMessage(member, message))
 
     def votes(self, kind: int, view: int, digest: bytes = b"", *, of: Iterable[int]) -> list[str]:
         """Receive one vote from each member."""
@@ -153,11 +135,11 @@ class Played:
         """Let time pass, with every tick that falls due."""
         until_ms = self.now_ms + duration_ms
         lines: list[str] = []
-        effects: list[Effect] = []
+        effects: list[events.Effect] = []
         while self.timer_ms is not None and self.timer_ms <= until_ms:
             self.now_ms = max(self.now_ms, self.timer_ms)
             self.timer_ms = None
-            lines += self.step(Tick())
+            lines += self.step(events.Tick())
             effects += self.effects
         self.now_ms = until_ms
         self.effects = effects
@@ -167,7 +149,7 @@ class Played:
         for _ in range(count):
             self._transactions += 1
             self.ledger.pending[self._transactions.to_bytes(8)] = None
-        return self.step(TransactionsPending())
+        return self.step(events.TransactionsPending())
 
     # --- blocks, as other members make them ---------------------------------------------------------------
 
@@ -230,20 +212,20 @@ class Played:
     def sent(self, kind: type[M]) -> list[tuple[int, M]]:
         """Return the messages of a kind that the last call sent, with the receiver; -1 is everybody."""
         return [
-            (effect.member if isinstance(effect, Send) else -1, effect.message)
+            (effect.member if isinstance(effect, events.Send) else -1, effect.message)
             for effect in self.effects
-            if isinstance(effect, Send | Broadcast) and isinstance(effect.message, kind)
+            if isinstance(effect, events.Send | events.Broadcast) and isinstance(effect.message, kind)
         ]
 
     def _lines(self) -> list[str]:
         return [line for effect in self.effects if (line := describe(effect))]
 
-    def _execute(self, effect: Effect) -> None:
-        if isinstance(effect, Persist):
+    def _execute(self, effect: events.Effect) -> None:
+        if isinstance(effect, events.Persist):
             self.journal.update(effect.records)
-        elif isinstance(effect, SetTimer):
+        elif isinstance(effect, events.SetTimer):
             self.timer_ms = effect.deadline_ms
-        elif isinstance(effect, Commit):
+        elif isinstance(effect, events.Commit):
             self.blocks += effect.blocks
             for key in effect.forget:
                 del self.journal[key]
@@ -261,37 +243,37 @@ class Played:
         )
 
 
-def describe(effect: Effect) -> str:
+def describe(effect: events.Effect) -> str:
     """Return an effect as one line; empty for a timer and a status."""
     match effect:
-        case Persist():
+        case events.Persist():
             return "persist " + ", ".join(_record(key, value) for key, value in effect.records)
-        case Send():
+        case events.Send():
             frame = _frame(effect.message)
             return f"send {effect.member} {frame}" if frame else ""
-        case Broadcast():
+        case events.Broadcast():
             frame = _frame(effect.message)
             return f"broadcast {frame}" if frame else ""
-        case Commit():
+        case events.Commit():
             heights = [Header.FromString(block.header).height for block in effect.blocks]
             return "commit " + ", ".join(map(str, heights))
-        case ServeBlocks():
+        case events.ServeBlocks():
             return (
                 f"serve {effect.member} {len(effect.unfinal)} unfinal, {len(effect.digests)} by digest, "
                 + (f"{effect.count} from {effect.from_height}")
             )
-        case ReportEvidence():
+        case events.ReportEvidence():
             first, second = effect.evidence.first, effect.evidence.second
             return f"evidence {_vote(first)} and {_vote(second)} by {first.member}"
-        case PeerFault():
+        case events.PeerFault():
             return f"fault {effect.member}: {effect.reason}"
-        case Alarm():
+        case events.Alarm():
             return f"{'halt' if effect.halt else 'alarm'} {effect.code}: {effect.message}"
-        case SetTimer():
+        case events.SetTimer():
             return ""
 
 
-def _frame(message: PeerFrameMessage) -> str:
+def _frame(message: events.PeerFrameMessage) -> str:
     match message:
         case Votes():
             return "votes " + ", ".join(_vote(vote) for vote in message.votes)
@@ -330,10 +312,10 @@ def _record(key: bytes, value: bytes) -> str:
             return key.hex()
 
 
-def guilty(effects: Iterable[Effect], node: Played) -> list[int]:
+def guilty(effects: Iterable[events.Effect], node: Played) -> list[int]:
     """Return whom the evidence among effects proves guilty."""
     return [
         verify_evidence(effect.evidence, node.membership)
         for effect in effects
-        if isinstance(effect, ReportEvidence)
+        if isinstance(effect, events.ReportEvidence)
     ]
