@@ -134,15 +134,16 @@ def is_authors_own(state: State, tx: ParsedTransaction) -> bool:
     No rule: who must sign is said by the rules of each type. An author that is not known yet signs nothing.
     """
     author = tx.author
-    federation = state.federation(author)
-    if federation.decision_keys is not None:
-        return federation.service_key in tx.signers or _reached(federation.decision_keys, tx)
-    keys = state.account(author).keys or state.account(limits.organisation_of(author)).keys
-    return keys is not None and _reached(keys, tx)
-
-
-def _reached(keys: KeySet, tx: ParsedTransaction) -> bool:
-    return sum(key in tx.signers for key in keys.public_keys) >= keys.threshold
+    if "/" in author:
+        keys = state.account(author).keys
+        if keys is None and ":" in author:
+            keys = state.account(limits.organisation_of(author)).keys
+    else:
+        federation = state.federation(author)
+        keys = federation.decision_keys
+        if federation.service_key in tx.signers:
+            return True
+    return keys is not None and len(tx.signers.intersection(keys.public_keys)) >= keys.threshold
 
 
 def _check_author(state: State, author: str) -> Refusal | None:
