@@ -18,7 +18,7 @@ from ayni.v1 import transaction_pb2
 from client.documents import parse_object, read_bounded
 from client.drafts import Draft, signers_of
 from client.errors import UsageProblem
-from client.networks import write_atomically
+from client.files import write_file
 from ledger import limits
 from proofs import domains
 
@@ -47,12 +47,7 @@ def write_draft(path: Path, draft: Draft, network: str, genesis_hash: bytes) -> 
             "transaction": base64.b64encode(draft.envelope()).decode(),
         }
         content = json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
-    try:
-        write_atomically(path, content)
-    except OSError as error:
-        raise UsageProblem(
-            f"{path} cannot be written.", f"{error.strerror}.", "Choose another file."
-        ) from error
+    write_file(path, content)
 
 
 def _spare_signed(path: Path, draft: Draft, genesis_hash: bytes) -> None:

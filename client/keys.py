@@ -26,7 +26,7 @@ import nacl.utils
 
 from client.documents import read_object
 from client.errors import KeyProblem, NotFound, UsageProblem
-from client.networks import make_private, write_atomically
+from client.files import make_private, write_atomically
 from proofs.signing import SEED_BYTES, SigningKey
 
 FILE_VERSION = 1

@@ -7,9 +7,7 @@ connection. One file, `networks.json`, in the Ayni home; beside it each network'
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from google.protobuf.message import DecodeError
 from ayni.v1 import genesis_pb2
 from client.documents import read_bounded, read_object
 from client.errors import NotFound, UsageProblem
+from client.files import make_private, write_atomically
 from proofs.domains import genesis_hash
 from proofs.membership import membership_of
 
@@ -145,40 +144,6 @@ def save_networks(home: Path, networks: Networks) -> None:
         }
     document = {"version": FILE_VERSION, "current": networks.current, "networks": entries}
     write_atomically(home / "networks.json", json.dumps(document, indent=2).encode() + b"\n")
-
-
-def make_private(directory: Path) -> None:
-    """Makes a directory, and those above it that are missing, for this user only; one that is there stays."""
-    missing = [each for each in (directory, *directory.parents) if not each.exists()]
-    for each in reversed(missing):
-        each.mkdir(mode=0o700, exist_ok=True)
-
-
-def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Replaces a file whole: written beside it, synced, renamed, and the directory synced."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
-
-
-def sync_directory(path: Path) -> None:
-    """Makes the names in a directory durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _network(home: Path, name: str, entry: dict[str, Any]) -> Network:

@@ -22,7 +22,7 @@ from google.protobuf.message import DecodeError
 from ayni.v1 import transaction_pb2
 from client.drafts import id_of
 from client.errors import ClientError, KeyProblem, NotFound, UsageProblem
-from client.networks import make_private, sync_directory
+from client.files import make_private, sync_directory
 
 if TYPE_CHECKING:
     from client.outcomes import Outcome

@@ -27,12 +27,12 @@ from client.cli.arguments import (
     limit_options,
     limits_from,
     start_of_day_ms,
-    write_file,
 )
 from client.cli.options import FILE, output_file, shared_options
 from client.cli.writing import Writing, writing_options
 from client.context import Context
 from client.errors import UsageProblem
+from client.files import write_file
 from client.output import parse_day
 from ledger import limits
 

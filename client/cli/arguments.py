@@ -19,7 +19,6 @@ from ayni.v1 import keys_pb2, members_pb2
 from client import transactions
 from client.contacts import keys_named
 from client.errors import KeyProblem, UsageProblem
-from client.networks import write_atomically
 from client.output import Unit, parse_amount, parse_day
 from client.stamps import now_ms
 from ledger import limits
@@ -164,16 +163,6 @@ def hash_of_file(path: Path) -> bytes:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
         raise UsageProblem(f"{path} cannot be read.", f"{error.strerror}.", "Check the path.") from error
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Writes a file whole. Raises UsageProblem."""
-    try:
-        write_atomically(path, content)
-    except OSError as error:
-        raise UsageProblem(
-            f"{path} cannot be written.", f"{error.strerror}.", "Choose another file."
-        ) from error
 
 
 def check_one(writing: Writing, count: int) -> None:

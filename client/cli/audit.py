@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ayni.v1 import genesis_pb2
-from client.cli.arguments import write_file
 from client.cli.audit_shown import (
     check_directory,
     check_there,
@@ -35,7 +34,9 @@ from client.cli.audit_shown import (
 )
 from client.cli.options import shared_options
 from client.context import Context
+from client.documents import is_file
 from client.errors import UsageProblem
+from client.files import write_file
 from client.networks import load_networks, read_genesis_file
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def trusted_genesis(context: Context, text: str) -> tuple[bytes, genesis_pb2.Sig
 
     Raises UsageProblem, NotFound.
     """
-    if Path(text).is_file():
+    if is_file(text):
         raw, genesis_hash = read_genesis_file(Path(text))
         return genesis_hash, genesis_pb2.SignedGenesis.FromString(raw)
     if _HASH.fullmatch(text):

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ayni.v1 import block_pb2, genesis_pb2
-from client.cli.arguments import write_file
 from client.cli.options import output_directory, shared_options
 from client.context import Context
 from client.errors import VerificationFailed
+from client.files import write_file
 from client.output import print_table
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from client.cli.options import FILE, output_file, shared_options
 from client.context import Context
 from client.documents import parse_object, read_bounded
 from client.errors import NotFound, UsageProblem
-from client.networks import write_atomically
+from client.files import write_atomically
 from client.output import print_table
 from proofs.signing import SEED_BYTES
 

@@ -21,7 +21,7 @@ from client.cli.writing import Writing, show_outcome, writing_options
 from client.context import Context
 from client.describe import body_document, document_lines, message_document
 from client.draftfiles import read_draft
-from client.networks import write_atomically
+from client.files import write_file
 from client.output import duration_ms, time_json
 from client.stamps import now_ms
 
@@ -168,7 +168,7 @@ def receipt(context: Context, name: str, path: Path) -> None:
     """
     wanted = named_transaction(context, name)
     found = context.client.receipt(wanted)
-    write_atomically(path, found.SerializeToString(deterministic=True))
+    write_file(path, found.SerializeToString(deterministic=True))
     document = {"tx_id": wanted.hex(), "log_index": found.log_index, "file": str(path)}
     context.output.result(
         "receipt",

@@ -12,7 +12,8 @@ import grpc
 import pytest
 
 from ayni.v1 import block_pb2, ledger_service_pb2
-from client.networks import Networks, save_networks, write_atomically
+from client.files import write_atomically
+from client.networks import Networks, save_networks
 from proofs.domains import vote_message
 from proofs.evidence import make_evidence
 from tests.client.conftest import Ayni, three_lines

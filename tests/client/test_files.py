@@ -15,10 +15,11 @@ from audit.archive import open_regular
 from client.cli import main
 from client.cli.arguments import hash_of_file
 from client.cli.entitlement_rows import read_issues
-from client.documents import parse_object, read_bounded, read_object
+from client.documents import is_file, parse_object, read_bounded, read_object
 from client.errors import UsageProblem
+from client.files import make_private
 from client.keys import KdfCost, Keystore
-from client.networks import Networks, make_private, save_networks
+from client.networks import Networks, save_networks
 from client.outbox import Outbox
 from client.testnet import create, federation_names
 from client.testnet.founding import Founding
@@ -207,3 +208,12 @@ def test_no_seed_is_in_what_a_keystore_or_key_says_of_itself(tmp_path: Path) -> 
     for secret in (key.seed.hex(), repr(key.seed), "correct horse"):
         assert secret not in shown
     assert json.loads((tmp_path / "keystore.json").read_text())["public_keys"] == {"a": key.public_key.hex()}
+
+
+def test_a_name_that_no_file_system_takes_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AYNI_HOME", str(tmp_path / "home"))
+    assert not is_file("x" * 5_000)
+    assert main(["audit", "verify", str(tmp_path), "--genesis", "x" * 5_000]) == 2
+    assert "names no genesis" in capsys.readouterr().err
