@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from client.documents import read_object
+from client.documents import is_file, read_object
 from client.errors import NotFound, UsageProblem
 from client.output import JSON_VERSION
 from ledger import limits
 from proofs.signing import KeyUnsafe, check_public_key
+from proofs.words import printable
 
 if TYPE_CHECKING:
     from client.keys import Keystore
@@ -62,11 +63,11 @@ def keys_named(names: Iterable[str], keystore: Keystore) -> list[bytes]:
     for name in names:
         if name in here:
             found.append(here[name])
-        elif Path(name).is_file():
+        elif is_file(name):
             found.extend(read_contact(Path(name)))
         else:
             raise NotFound(
-                f"There is no key '{name}'.",
+                f"There is no key '{printable(name, 100)}'.",
                 f"{keystore.path} holds no key of that name, and no contact file is there.",
                 "See `ayni keys list`, or give the file its owner wrote with `ayni keys show --json`.",
             )

@@ -10,6 +10,14 @@ from pathlib import Path
 from typing import Any
 
 
+def is_file(name: str | Path) -> bool:
+    """Whether a text is the name of a file; one that no file system takes is none."""
+    try:
+        return Path(name).is_file()
+    except OSError:
+        return False
+
+
 def read_bounded(path: Path, bytes_max: int) -> bytes:
     """The bytes of a file, never more than one too many. Raises OSError, and ValueError when it is larger."""
     with path.open("rb") as file:

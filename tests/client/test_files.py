@@ -216,4 +216,4 @@ def test_a_name_that_no_file_system_takes_is_no_file(
     monkeypatch.setenv("AYNI_HOME", str(tmp_path / "home"))
     assert not is_file("x" * 5_000)
     assert main(["audit", "verify", str(tmp_path), "--genesis", "x" * 5_000]) == 2
-    assert "names no genesis" in capsys.readouterr().err
+    assert "no hash of 64 hex digits" in capsys.readouterr().err
