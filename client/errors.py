@@ -1,7 +1,7 @@
 """Every way in which a client command can fail, and the exit code of each.
 
 Decides: the one hierarchy of client errors, what each says (three lines: what, why, what next), and the
-exit code. Never prints and never exits: `client.cli.main` does. Spec: README, "Exit codes".
+exit code. Never prints and never exits: `client.cli.main` does. Spec: README, "For scripts".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a person and a program read: amounts, hours, days, the three figures, tables, JSON.
 
 Decides how an amount is written and read (exactly, by integer arithmetic), how `--json` is versioned,
-and how a balance is said in words. Never asks a node and never reads a clock. Spec: README, "Output".
+and how a balance is said in words. Never asks a node and never reads a clock. Spec: README, "For scripts".
 
 In JSON every amount is a decimal string in the unit itself: "12.34" EUC. A part of an hour that has no
 finite decimal is written with as many digits as tell it from its neighbours ("0.8333" is 50 minutes of

@@ -14,6 +14,7 @@ import click
 import pytest
 
 from client.cli import GROUPS, cli
+from client.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").glob("*.md")])
@@ -96,3 +97,9 @@ def test_the_readme_names_the_two_commands() -> None:
     text = (ROOT / "README.md").read_text()
     assert "./scripts/demo" in text
     assert "./scripts/test" in text
+
+
+def test_the_readme_lists_every_exit_code() -> None:
+    rows = re.findall(r"^\| (\d) \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert [int(code) for code, _ in rows] == sorted(ExitCode)
+    assert dict(rows)[str(int(ExitCode.NO_NODE))] == "no node took it"
