@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 
 from ayni.v1.block_pb2 import Certificate, CertifiedBlock, Header
+from consensus.certificates import CertificateStore
 from consensus.leader import leader_of
 from proofs.certificates import EPOCH
 from proofs.domains import HASH_BYTES, block_digest, body_hash
@@ -99,8 +100,6 @@ class BlockTree:
         self._children: dict[bytes, list[Block]] = {}
         self.ready: deque[Block] = deque()
         """Blocks to look at: not executed, but their parents are. May hold one that is not eligible."""
-        self.executed_height = tip.height
-        """The highest height that is executed."""
 
     def get(self, digest: bytes) -> Block | None:
         """Return the block, the tip included, or None."""
@@ -130,7 +129,6 @@ class BlockTree:
     def executed(self, block: Block) -> None:
         """Note that a block is executed: its children are next."""
         block.executed = True
-        self.executed_height = max(self.executed_height, block.height)
         for child in self._children.get(block.digest, ()):
             self.retry(child)
 
@@ -149,6 +147,18 @@ class BlockTree:
             digest = block.parent
         return chain[::-1], b""
 
+    def sound_height(self, store: CertificateStore) -> int:
+        """Return the height up to which blocks are executed and notarised, one on the other from the tip on."""
+        height, level = self.tip.height, [self.tip]
+        while level := [
+            child
+            for block in level
+            for child in self._children.get(block.digest, ())
+            if child.executed and store.notarized(child.view, child.digest) is not None
+        ]:
+            height += 1
+        return height
+
     def carriers(self, digest: bytes) -> int:
         """Return how many blocks above the tip, up to `digest`, carry transactions (C10)."""
         return sum(1 for block in self.path(digest)[0] if block.body)
@@ -160,15 +170,12 @@ class BlockTree:
         self._blocks = {tip.digest: tip}
         self._children = {}
         self.ready.clear()
-        self.executed_height = tip.height
         for block in sorted(known.values(), key=lambda block: block.height):
             forked = block.parent in known and block.parent not in self._blocks
             if block.view <= tip.view or forked:
                 continue
             self._blocks[block.digest] = block
             self._children.setdefault(block.parent, []).append(block)
-            if block.executed:
-                self.executed_height = max(self.executed_height, block.height)
             self.retry(block)
 
 

@@ -24,8 +24,13 @@ class Missing:
 
     digests: dict[bytes, tuple[int, ...]] = field(default_factory=dict)
     """Digest to the members that signed for it, or for a descendant."""
-    above_height: int | None = None
-    """Ask for final blocks above this height instead: too many are missing."""
+    by_height: bool | None = False
+    """Ask for final blocks by height too, because many are missing; None: how many is not known yet."""
+    above_height: int = 0
+    """From above this height, up to which everything is here."""
+    tip_height: int = 0
+    """Our last final block, from above which to ask when that brings nothing on: what is above it may be on
+    a branch that was passed over."""
     holders: tuple[int, ...] = ()
     """Of the final blocks by height."""
     conflict: str = ""
@@ -34,7 +39,7 @@ class Missing:
 
 def what_is_missing(tree: BlockTree, store: CertificateStore) -> Missing:
     """Return what to fetch: the last final block's chain, and every notarised block above it (C4, C6)."""
-    missing = Missing()
+    missing = Missing(above_height=tree.sound_height(store), tip_height=tree.tip.height)
     final = store.finalization
     roots = [certificate for view, certificate in store.notarizations.items() if view > store.final_view]
     if final is not None and final.view > tree.tip.view:
@@ -54,10 +59,13 @@ def what_is_missing(tree: BlockTree, store: CertificateStore) -> Missing:
                     f"height {tree.tip.height}: more than a third of the members are faulty, or this disk is"
                 )
         elif gap > RANGE_GAP and certificate is final:
-            missing.above_height = tree.executed_height
+            missing.by_height = True
             missing.holders = holders
         else:
             missing.digests[lacking] = holders
+            if certificate is final and not chain:
+                missing.by_height = None
+                missing.holders = holders
     return missing
 
 
@@ -85,6 +93,9 @@ class Fetcher:
         self._wants: dict[bytes, _Want] = {}
         self._range: _Want | None = None
         self._above_height = 0
+        self._tip_height = 0
+        self._in_vain = 0
+        """Requests by height since the last that brought us on."""
         self._asked: dict[int, dict[int, _Asked]] = {}
         self._last_id = 0
 
@@ -118,13 +129,16 @@ class Fetcher:
             digest: known.get(digest) or _Want(holders, now_ms + self._config.fetch_delay_ms)
             for digest, holders in missing.digests.items()
         }
-        if missing.above_height is None:
+        helped = self._above_height != missing.above_height
+        if helped:
+            self._in_vain = 0
+        self._above_height, self._tip_height = missing.above_height, missing.tip_height
+        if missing.by_height is False:
             self._range = None
-        elif self._range is None or self._above_height != missing.above_height:
-            # The last answer was of use: go on at once.
-            attempts = self._range.attempts if self._range else 0
-            self._range = _Want(missing.holders, now_ms, attempts)
-            self._above_height = missing.above_height
+        elif self._range is None and missing.by_height:
+            self._range = _Want(missing.holders, now_ms)
+        elif self._range is not None and helped:  # the last answer was of use: go on at once
+            self._range = _Want(missing.holders, now_ms, self._range.attempts)
 
     def requests(self, now_ms: int, *, by_height: bool) -> list[tuple[int, BlockRequest]]:
         """Return the requests that are due, to connected members; `by_height`, if blocks can be taken."""
@@ -143,8 +157,9 @@ class Fetcher:
             member = self._choose(self._range, now_ms, offset=0)
             if member is not None:
                 request_id = self._open(member, _Asked((), by_height=True))
-                from_height = self._above_height + 1
-                request = BlockRequest(id=request_id, from_height=from_height, count=RANGE_BLOCKS_MAX)
+                above = self._tip_height if self._in_vain % 2 else self._above_height
+                self._in_vain += 1
+                request = BlockRequest(id=request_id, from_height=above + 1, count=RANGE_BLOCKS_MAX)
                 found.append((member, request))
         return found
 

@@ -149,17 +149,30 @@ class Execution:
             return False
         if self._refused_any:
             self._halt_if_final_is_invalid()
+        chain = self._final_chain(tip.view)
+        if chain:
+            self._commit_chain(chain, now_ms)
+        return bool(chain)
+
+    def _final_chain(self, tip_view: int) -> list[Block]:
+        """Return what can be committed: executed blocks, all notarised (C9), the last with a finalisation."""
         for view in sorted(self._store.finalizations, reverse=True):
-            if view <= tip.view:
-                return False
+            if view <= tip_view:
+                break
             block = self._tree.get(self._store.finalizations[view].digest)
             if block is None or not block.executed:
                 continue
             chain, missing = self._tree.path(block.digest)
-            if not missing and all(self._store.notarized(block.view, block.digest) for block in chain):
-                self._commit_chain(chain, now_ms)
-                return True
-        return False
+            if missing:
+                continue
+            final = 0
+            for count, block in enumerate(chain, 1):
+                if self._store.notarized(block.view, block.digest) is None:
+                    break
+                if self._store.finalized(block.view, block.digest) is not None:
+                    final = count
+            return chain[:final]  # finalisations further down are of this very chain
+        return []
 
     def _halt_if_final_is_invalid(self) -> None:
         """A final block that the rules refuse here: this node, or a quorum, is wrong (B3)."""
