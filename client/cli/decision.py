@@ -16,6 +16,7 @@ from client.cli.decision_files import missing_signers, read_decision, show_draft
 from client.cli.options import FILE, shared_options
 from client.cli.writing import Writing
 from client.context import Context
+from client.documents import is_file
 from client.draftfiles import write_draft
 from client.errors import KeyProblem
 from client.output import duration_ms
@@ -82,7 +83,7 @@ def show_command(context: Context, name: str) -> None:
     from client.views.common import print_read_at, read_at_json
     from client.views.decisions import print_record, record_json
 
-    if Path(name).is_file():
+    if is_file(name):
         draft = read_decision(context, Path(name))
         show_draft(context, draft, Path(name), missing_signers(context, draft))
         return

@@ -20,6 +20,7 @@ from client.cli.options import output_file, shared_options
 from client.cli.writing import Writing, show_outcome, writing_options
 from client.context import Context
 from client.describe import body_document, document_lines, message_document
+from client.documents import is_file
 from client.draftfiles import read_draft
 from client.files import write_file
 from client.output import duration_ms, time_json
@@ -60,7 +61,7 @@ def named_transaction(context: Context, name: str) -> bytes:
 
     Raises UsageProblem, NotFound.
     """
-    if Path(name).is_file():
+    if is_file(name):
         return read_draft(Path(name), context.network.genesis_hash).tx_id
     return context.outbox.find(name)
 
