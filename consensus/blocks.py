@@ -148,7 +148,7 @@ class BlockTree:
         return chain[::-1], b""
 
     def sound_height(self, store: CertificateStore) -> int:
-        """Return the height up to which blocks are executed and notarised, one on the other from the tip on."""
+        """Return the height up to which blocks are executed and notarised, one on the other above the tip."""
         height, level = self.tip.height, [self.tip]
         while level := [
             child
