@@ -141,6 +141,10 @@ class Outbox:
         """What has no definite outcome yet, oldest first."""
         return self._entries(self._pending, pending=True)
 
+    def known(self) -> list[Entry]:
+        """What is pending, and what became final, the latest ones."""
+        return [*self.pending(), *self._entries(self._done, pending=False)]
+
     def find(self, text: str) -> bytes:
         """The id that `text` names: 64 hex digits, or the beginning of one known here.
 
@@ -161,8 +165,7 @@ class Outbox:
                 f"At least {PREFIX_CHARACTERS_MIN} digits are needed.",
                 "Give more of it.",
             )
-        known = [*self.pending(), *self._entries(self._done, pending=False)]
-        found = sorted({entry.tx_id for entry in known if entry.tx_id.hex().startswith(wanted)})
+        found = sorted({entry.tx_id for entry in self.known() if entry.tx_id.hex().startswith(wanted)})
         if len(found) == 1:
             return found[0]
         raise self._not_one(text, found)

@@ -30,6 +30,7 @@ from client.stamps import now_ms
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from client.outbox import Entry
     from client.outcomes import Outcome
 
 SHOWN_ROWS_MAX = 20
@@ -89,8 +90,14 @@ class Import:
 
     def _find_final(self) -> None:
         """Looks each row up by its author and nonce: skipped when final with the same content."""
+        sent_here = {
+            body.nonce: (entry, body) for entry in self.context.outbox.known() if (body := entry.body())
+        }
         for position, row in enumerate(self.rows):
             body = _draft_of(row).parsed()
+            if (same_id := sent_here.get(body.nonce)) is not None and same_id[1].author != body.author:
+                self.rows[position] = replace(row, errors=(_of_another(*same_id),))
+                continue
             try:
                 found = self.context.client.transaction_by_nonce(body.author, body.nonce)
             except UsageProblem:
@@ -253,6 +260,13 @@ class Import:
         problem = outcome.error()
         why = f"{outcome.refusal_name} {problem.why}".strip() if problem else ""
         return document | {"tx_id": outcome.tx_id.hex(), "outcome": str(outcome.kind), "why": why}
+
+
+def _of_another(entry: Entry, body: transaction_pb2.Body) -> str:
+    """A nonce is used once by each author: with another one the same id would be done twice."""
+    state = "pending" if entry.pending else "final already"
+    name = entry.tx_id.hex()[:16]
+    return f"its id is {state} for {body.author}, as transaction {name}; give a new row a new id"
 
 
 def _draft_of(row: Row) -> Draft:

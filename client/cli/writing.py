@@ -55,14 +55,7 @@ class Writing:
         stamp = new_stamp(self.lifetime_ms)
         if not self.replaces:
             return stamp
-        entry = self.context.outbox.entry(self.context.outbox.find(self.replaces))
-        if entry is None:
-            raise UsageProblem(
-                f"Transaction {self.replaces} cannot be replaced.",
-                "It was not sent from this home, so its nonce is not known here.",
-                "Correct it where it was sent from.",
-            )
-        return stamp._replace(nonce=entry.body().nonce)
+        return stamp._replace(nonce=self._replaced().nonce)
 
     def send(self, draft: Draft) -> Outcome | None:
         """Signs, shows the id, sends, waits and shows the outcome.
@@ -70,6 +63,7 @@ class Writing:
         Returns the final outcome, or None when the draft was only written (--draft). Raises ClientError:
         a signature is missing, no node took it, or one of the outcomes that are not final.
         """
+        self._check_replaced(draft)
         if self.draft_path is not None:
             self.write_draft(draft, self.draft_path)
             return None
@@ -131,6 +125,29 @@ class Writing:
         if problem is not None:
             raise problem
         return outcome
+
+    def _replaced(self) -> transaction_pb2.Body:
+        """What --replace names. Raises UsageProblem, NotFound."""
+        entry = self.context.outbox.entry(self.context.outbox.find(self.replaces))
+        if entry is None:
+            raise UsageProblem(
+                f"Transaction {self.replaces} cannot be replaced.",
+                "It was not sent from this home, so its nonce is not known here.",
+                "Correct it where it was sent from.",
+            )
+        return entry.body()
+
+    def _check_replaced(self, draft: Draft) -> None:
+        """A nonce is used once by each author (T4): another author's transaction replaces nothing."""
+        if not self.replaces:
+            return
+        first, second = self._replaced().author, draft.parsed().author
+        if first != second:
+            raise UsageProblem(
+                f"A transaction of {second} cannot replace one of {first}.",
+                "Both could take effect: only what has the same author shares the nonce.",
+                f"Wait until that one is expired (`ayni tx wait {self.replaces}`), then make this one anew.",
+            )
 
     def _account(self, name: str) -> state_pb2.AccountRecord:
         return self.context.client.account(name).record

@@ -1,7 +1,8 @@
 """What happened in the year, counted from the signed history and from the ledger's own records.
 
 Decides how each figure of the summary is counted. Nothing here looks at the scenario: `Year` reads
-transactions and their results as the log holds them, `check` compares the sums with the ledger's records.
+transactions and their results as the log holds them, `differences` compares the sums with the ledger's
+records.
 """
 
 from __future__ import annotations

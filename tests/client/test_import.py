@@ -242,3 +242,18 @@ def test_a_row_whose_bytes_have_expired_is_sent_anew_under_its_nonce(
     assert stale.tx_id not in {tx_id_of(raw) for raw in node.seen}
     assert body_of(node.seen[0]).nonce == stale.parsed().nonce
     assert outbox.pending() == []
+
+
+def test_a_row_whose_payer_was_changed_is_not_paid_by_both(ayni: Ayni, node: FakeNode, table: Path) -> None:
+    """A nonce is used once by each author, so that the ledger would take the second one as well."""
+    node.accounts["lazio/coop"] = account_record(seeded("cadiai"))
+    assert ayni("tx", "import", str(table), "--yes").code == 0
+    first = tx_id_of(node.seen[0]).hex()[:16]
+    table.write_text(HEADER + "inv-1,lazio/coop,emilia/cadiai,12.50,EUC,2026-03-01,March\n")
+    result = ayni("tx", "import", str(table), "--yes")
+    assert result.code == 2
+    assert (
+        f"line 2 (id inv-1): its id is final already for emilia/cadiai, as transaction {first};"
+        " give a new row a new id" in result.err
+    )
+    assert len(node.seen) == 2

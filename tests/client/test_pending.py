@@ -1,0 +1,208 @@
+"""What is not final: kept, told, asked about, replaced; and never sent again against anybody's will."""
+
+from __future__ import annotations
+
+import json
+
+import grpc
+
+from ayni.v1 import result_pb2
+from client import transactions
+from client.drafts import sign
+from client.outbox import Outbox
+from client.outcomes import Kind, Outcome
+from client.output import time_json, time_text
+from client.stamps import Stamp
+from tests.client.conftest import Ayni, three_lines
+from tests.client.fakes import FakeNode, body_of, seeded, tx_id_of
+
+TRANSFER = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "12.50", "EUC")
+
+
+def refuse(final_after_ms: int = 0) -> result_pb2.Refusal:
+    return result_pb2.Refusal(
+        code=result_pb2.REFUSAL_CODE_LIMIT_EXCEEDED,
+        field="transfer.legs[0].amount_minor",
+        message="emilia/cadiai has 0.00 EUC, limit 10.00, dues owed 0.00, available 10.00; it pays 12.50.",
+        final_after_ms=final_after_ms,
+    )
+
+
+def test_bytes_that_may_still_be_accepted_stay_in_the_outbox_and_are_replaced_under_their_nonce(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    node.judge = lambda body: refuse(final_after_ms=1_900_000_000_000)
+    result = ayni(*TRANSFER)
+    assert result.code == 3
+    [kept] = outbox.pending()
+    assert three_lines(result.err)[2] == (
+        "  next: It is not void: handed in again by anybody until 2030-03-17 17:46:40 UTC, these bytes can"
+        f" still become final. Wait until then, or correct them with `--replace {kept.tx_id.hex()[:16]}`."
+    )
+    node.judge = lambda body: None
+    smaller = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "10", "EUC")
+    assert ayni(*smaller, "--replace", kept.tx_id.hex()[:10]).code == 0
+    first, second = (body_of(raw) for raw in node.seen)
+    assert first.nonce == second.nonce
+    assert outbox.pending() == []  # the first one's nonce is used: it can never be accepted
+
+
+def test_a_transaction_of_another_author_replaces_nothing(ayni: Ayni, node: FakeNode, outbox: Outbox) -> None:
+    node.judge = lambda body: refuse(final_after_ms=body.expires_at_ms)
+    assert ayni(*TRANSFER).code == 3
+    [kept] = outbox.pending()
+    name = kept.tx_id.hex()[:16]
+    other = ("tx", "transfer", "lazio/coop", "emilia/cadiai", "10", "EUC", "--replace", name)
+    result = ayni(*other)
+    assert result.code == 2
+    assert three_lines(result.err) == [
+        "ayni: A transaction of lazio/coop cannot replace one of emilia/cadiai.",
+        "  why:  Both could take effect: only what has the same author shares the nonce.",
+        f"  next: Wait until that one is expired (`ayni tx wait {name}`), then make this one anew.",
+    ]
+    assert len(node.seen) == 1
+
+
+def test_what_was_refused_is_not_sent_again_unless_it_is_asked_for(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    """The bookkeeper has given the payment up, and the balance has come back since."""
+    node.judge = lambda body: refuse(final_after_ms=body.expires_at_ms)
+    assert ayni(*TRANSFER, "--expires-in", "1h").code == 3
+    node.judge = lambda body: None
+    [entry] = outbox.pending()
+    valid_until = time_text(body_of(node.seen[0]).expires_at_ms)
+    shown = f"{entry.tx_id.hex()[:16]}  transfer  emilia/cadiai  {valid_until}  refused: LIMIT_EXCEEDED"
+    listed = ayni("tx", "pending").out.splitlines()
+    assert listed[1:] == [
+        shown,
+        "what was refused can still become final until then, if anybody hands it in again",
+    ]
+    again = ayni("tx", "pending", "--resend")
+    assert again.code == 3
+    assert again.out.splitlines()[1:] == [
+        shown,
+        "NOT SENT AGAIN: 1 transaction was refused, and would be made after all if there is room for it"
+        " by now.",
+        "no longer meant: let it expire, and keep its file from whoever could hand it in",
+        "meant, but otherwise: make it again with --replace ID; at most one of both takes effect",
+        "still meant as it is: `ayni tx pending --resend --include-refused`",
+    ]
+    assert len(node.seen) == 1
+    meant = ayni("tx", "pending", "--resend", "--include-refused")
+    assert meant.code == 0
+    assert meant.out.splitlines()[0] == (
+        "sending 1, of which 1 had been refused: those become final if there is room"
+    )
+    assert node.seen[0] == node.seen[1]
+    assert outbox.pending() == []
+
+
+def test_what_was_refused_and_is_past_its_time_is_asked_about_again(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    leg = transactions.leg("lazio/coop", "EUC", 1, value_date=20_000)
+    draft = transactions.transfer("emilia/cadiai", [leg], Stamp(bytes(16), 1_700_000_000_000))
+    outbox.put([sign(draft, [seeded("cadiai")], node.genesis_hash)])
+    outbox.hear(Outcome(draft.tx_id, Kind.REFUSED, refusal=refuse(final_after_ms=1_700_000_000_000)))
+    node.past_expiry = True
+    assert ayni("tx", "pending", "--resend").code == 9
+    assert outbox.pending() == []
+
+
+def test_to_include_what_was_refused_goes_with_sending_again(ayni: Ayni) -> None:
+    result = ayni("tx", "pending", "--include-refused")
+    assert result.code == 2
+    assert three_lines(result.err)[0] == "ayni: --include-refused says what --resend sends."
+
+
+def test_an_outcome_not_known_in_time_exits_6_and_keeps_the_bytes(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    node.unknown_first = 1_000
+    result = ayni(*TRANSFER, "--wait", "1s")
+    assert result.code == 6
+    assert "is not known yet" in three_lines(result.err)[0]
+    assert len(outbox.pending()) == 1
+
+
+def test_no_node_exits_5_and_the_signed_bytes_are_kept(ayni: Ayni, node: FakeNode, outbox: Outbox) -> None:
+    node.failures = [(grpc.StatusCode.UNAVAILABLE, "stopping")]
+    result = ayni(*TRANSFER)
+    assert result.code == 5
+    assert "ayni tx pending --resend" in three_lines(result.err)[2]
+    assert len(outbox.pending()) == 1
+
+
+def test_a_refusal_for_expiry_says_until_when_it_was_valid_and_how_to_be_certain(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    node.judge = lambda body: result_pb2.Refusal(
+        code=result_pb2.REFUSAL_CODE_EXPIRED, field="expires_at_ms", final_after_ms=1_700_000_000_000
+    )
+    result = ayni(*TRANSFER)
+    name = tx_id_of(node.seen[0]).hex()[:16]
+    assert result.code == 3
+    assert three_lines(result.err) == [
+        f"ayni: Transaction {name} is refused: EXPIRED at expires_at_ms.",
+        "  why:  It was valid until 2023-11-14 22:13:20 UTC, and the node takes it no more; no final block is"
+        " past that yet.",
+        f"  next: `ayni tx wait {name}` says for certain when one is, within minutes; making it anew with"
+        f" `--replace {name}` is safe at once.",
+    ]
+    assert len(outbox.pending()) == 1
+
+
+def test_waiting_for_what_was_refused_and_has_expired_since_exits_9_and_settles_it(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    node.judge = lambda body: refuse(final_after_ms=1_700_000_000_000)
+    assert ayni(*TRANSFER).code == 3
+    node.remembered, node.past_expiry = refuse(final_after_ms=1_700_000_000_000), True
+    result = ayni("tx", "wait", tx_id_of(node.seen[0]).hex()[:16])
+    assert result.code == 9
+    assert "has expired." in three_lines(result.err)[0]
+    assert node.seen[0] == node.seen[1]
+    assert outbox.pending() == []
+
+
+def test_waiting_for_what_is_past_its_time_asks_about_the_bytes_at_once(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    """A node knows nothing of an id that it never refused and no block holds."""
+    leg = transactions.leg("lazio/coop", "EUC", 1, value_date=20_000)
+    draft = transactions.transfer("emilia/cadiai", [leg], Stamp(bytes(16), 1_700_000_000_000))
+    outbox.put([sign(draft, [seeded("cadiai")], node.genesis_hash)])
+    node.past_expiry = True
+    assert ayni("tx", "wait", draft.tx_id.hex()[:16], "--wait", "1h").code == 9
+    assert len(node.seen) == 1
+    assert outbox.pending() == []
+
+
+def test_what_is_pending_is_listed_with_machine_readable_times(ayni: Ayni, node: FakeNode) -> None:
+    node.judge = lambda body: refuse(final_after_ms=1_900_000_000_000)
+    ayni(*TRANSFER)
+    [raw] = node.seen
+    [entry] = json.loads(ayni("tx", "pending", "--json").out)["pending"]
+    assert {
+        "tx_id": tx_id_of(raw).hex(), "type": "transfer", "author": "emilia/cadiai",
+        "expires_at": time_json(body_of(raw).expires_at_ms), "refused": "LIMIT_EXCEEDED",
+    } == entry  # fmt: skip
+
+
+def test_the_same_content_is_not_sent_a_second_time_while_it_may_still_take_effect(
+    ayni: Ayni, node: FakeNode
+) -> None:
+    node.judge = lambda body: refuse(final_after_ms=1_900_000_000_000)
+    ayni(*TRANSFER)
+    result = ayni(*TRANSFER)
+    assert result.code == 2
+    what, why, next_step = three_lines(result.err)
+    name = tx_id_of(node.seen[0]).hex()[:16]
+    assert (
+        f"The same content was refused before (LIMIT_EXCEEDED) as transaction {name}, which is valid" in what
+    )
+    assert f"--replace {name}" in next_step
+    assert "It may still take effect, and sending it under another id could do it twice." in why
+    assert "--again" in next_step
+    assert len(node.seen) == 1
