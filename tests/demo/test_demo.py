@@ -119,6 +119,27 @@ def test_ending_it_midway_leaves_nothing_running(number: signal.Signals, tmp_pat
     until(lambda: processes_naming(str(tmp_path)) == [], "no node runs")
 
 
+def test_a_kept_network_is_talked_to_and_stopped_as_it_says(tmp_path: Path) -> None:
+    """What is printed at the end is typed into a shell."""
+    process = demo("--keep", temporary=tmp_path)
+    out, err = process.communicate(timeout=110)
+    assert process.returncode == 0, err
+    assert "audit: ok" in out
+    said = [line.removeprefix("To stop it:").strip() for line in err.splitlines()]
+    typed = [line for line in said if line.startswith(("export ", "ayni "))]
+    assert [line.split()[1] for line in typed[1:]] == ["pool", "account", "testnet"]
+    shell = f'ayni() {{ "{sys.executable}" -m client.cli "$@"; }}\nset -e\n' + "\n".join(typed)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["bash", "-c", shell], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "The collective pool, period 13" in done.stdout
+    assert "Statement of kansai/care-coop" in done.stdout
+    assert done.stdout.splitlines()[-1] == "stopped: chubu, kansai, kanto, kyushu"
+    until(lambda: processes_naming(str(tmp_path)) == [], "no node runs")
+
+
 def test_an_export_is_never_mixed_with_other_files(tmp_path: Path) -> None:
     (tmp_path / "something").touch()
     process = demo("--export", str(tmp_path), temporary=tmp_path)
