@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from client.cli.demo import SEED_DEFAULT
 from client.demo.figures import Books
 from client.demo.ledger_year import HOURS_CLASS
 from client.demo.report import render
-from client.demo.scenario import REAL, scaled
+from client.demo.scenario import REAL, Totals, scaled
 from client.demo.summary import Absence, Run, percentile, ratio, summary
 from client.output import Unit
 from tests.demo.memory import MemoryYear
@@ -24,15 +26,13 @@ REQUIRED = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def run() -> Run:
-    totals = scaled(40)
-    memory = MemoryYear(7, totals)
+def played(seed: int, totals: Totals) -> Run:
+    memory = MemoryYear(seed, totals)
     told = memory.run()
     closing = memory.year.opening + memory.year.earned - memory.year.redeemed
     books = Books({}, {}, {HOURS_CLASS: closing}, 4, {"chubu": totals.offices + 4})
     return Run(
-        seed=7,
+        seed=seed,
         totals=totals,
         units={"EUC": Unit("EUC", 100), "HRS": Unit("HRS", 60, True)},
         genesis_hash=bytes(range(32)),
@@ -45,6 +45,11 @@ def run() -> Run:
         absence=Absence("kyushu", 5, 7, 12, 900),
         refusal=told,
     )
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return played(7, scaled(40))
 
 
 def text_of(run: Run) -> str:
@@ -121,3 +126,15 @@ def test_percentiles_are_by_nearest_rank(values: list[float], percent: int, expe
 )
 def test_a_ratio_has_four_decimals(part: int, whole: int, expected: str | None) -> None:
     assert ratio(part, whole) == expected
+
+
+def test_the_readme_shows_what_the_demo_prints() -> None:
+    """The year at its real totals, on the ledger alone: all but what depends on the network and the clock."""
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    start = readme.index("A time bank's year over 4 federations and 119 offices")
+    said = readme[start : readme.index("```", start)].splitlines()
+    measured = ("…", "  the node of ", "  genesis ", "  audit: ")
+    lasting = [line for line in said if not line.startswith(measured) and " blocks, " not in line]
+    assert len(lasting) > 25
+    printed = iter(text_of(played(SEED_DEFAULT, REAL)).splitlines())
+    assert [line for line in lasting if line not in printed] == []  # each, in this order
