@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import metadata
 from typing import NamedTuple
 
 import click
@@ -74,8 +75,19 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, entry.summary) for name, entry in GROUPS.items()])
 
 
+def _show_version(context: click.Context, option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        try:
+            found = metadata.version("ayni")
+        except metadata.PackageNotFoundError:
+            found = "(run from its source, not installed)"
+        click.echo(f"ayni, version {found}")
+        context.exit()
+
+
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="ayni", prog_name="ayni")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
+              help="Show the version and exit.")  # fmt: skip
 def cli() -> None:
     """A ledger on which co-operatives clear credit, and a pool that nobody owns settles."""
 

@@ -277,3 +277,16 @@ def tx_id_of(raw: bytes) -> bytes:
 
 def body_of(raw: bytes) -> transaction_pb2.Body:
     return transaction_pb2.Body.FromString(transaction_pb2.SignedTransaction.FromString(raw).body)
+
+
+TRANSFER = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "12.50", "EUC")
+
+
+def refuse(final_after_ms: int = 0) -> result_pb2.Refusal:
+    """What a node says of `TRANSFER` when the payer has too little."""
+    return result_pb2.Refusal(
+        code=result_pb2.REFUSAL_CODE_LIMIT_EXCEEDED,
+        field="transfer.legs[0].amount_minor",
+        message="emilia/cadiai has 0.00 EUC, limit 10.00, dues owed 0.00, available 10.00; it pays 12.50.",
+        final_after_ms=final_after_ms,
+    )

@@ -157,3 +157,9 @@ def test_a_genesis_changed_on_disk_is_noticed(ayni: Ayni, home: Path) -> None:
     result = ayni("network", "list")
     assert result.code == 2
     assert "the genesis of 'valley' hashes to" in three_lines(result.err)[1]
+
+
+def test_the_version_is_told_installed_or_not(ayni: Ayni) -> None:
+    result = ayni("--version")
+    assert result.code == 0, result.err
+    assert result.out.startswith("ayni, version ")

@@ -10,9 +10,7 @@ import pytest
 
 from client.keys import Keystore
 from tests.client.conftest import CHEAP, PASSWORD, Ayni, three_lines
-from tests.client.fakes import FakeNode, body_of, seeded
-
-TRANSFER = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "12.50", "EUC")
+from tests.client.fakes import TRANSFER, FakeNode, body_of, seeded
 
 
 def legs_of(raw: bytes) -> list[tuple[str, str, str, int, str]]:

@@ -14,18 +14,7 @@ from client.outcomes import Kind, Outcome
 from client.output import time_json, time_text
 from client.stamps import Stamp
 from tests.client.conftest import Ayni, three_lines
-from tests.client.fakes import FakeNode, body_of, seeded, tx_id_of
-
-TRANSFER = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "12.50", "EUC")
-
-
-def refuse(final_after_ms: int = 0) -> result_pb2.Refusal:
-    return result_pb2.Refusal(
-        code=result_pb2.REFUSAL_CODE_LIMIT_EXCEEDED,
-        field="transfer.legs[0].amount_minor",
-        message="emilia/cadiai has 0.00 EUC, limit 10.00, dues owed 0.00, available 10.00; it pays 12.50.",
-        final_after_ms=final_after_ms,
-    )
+from tests.client.fakes import TRANSFER, FakeNode, body_of, refuse, seeded, tx_id_of
 
 
 def test_bytes_that_may_still_be_accepted_stay_in_the_outbox_and_are_replaced_under_their_nonce(

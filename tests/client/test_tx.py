@@ -7,22 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ayni.v1 import entitlements_pb2, receipt_pb2, result_pb2, transaction_pb2
+from ayni.v1 import entitlements_pb2, receipt_pb2, transaction_pb2
 from client.outbox import Outbox
 from proofs.receipts import verify_receipt
 from tests.client.conftest import Ayni, three_lines
-from tests.client.fakes import FakeNode, account_record, body_of, seeded, tx_id_of
-
-TRANSFER = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "12.50", "EUC")
-
-
-def refuse(final_after_ms: int = 0) -> result_pb2.Refusal:
-    return result_pb2.Refusal(
-        code=result_pb2.REFUSAL_CODE_LIMIT_EXCEEDED,
-        field="transfer.legs[0].amount_minor",
-        message="emilia/cadiai has 0.00 EUC, limit 10.00, dues owed 0.00, available 10.00; it pays 12.50.",
-        final_after_ms=final_after_ms,
-    )
+from tests.client.fakes import TRANSFER, FakeNode, account_record, body_of, refuse, seeded, tx_id_of
 
 
 def test_a_transfer_prints_its_id_before_it_is_sent_and_ends_final(
