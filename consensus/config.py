@@ -31,6 +31,8 @@ HEAVY_BODY_BYTES = 1 << 15
 """From this body size on, votes already cast are sent before it is executed."""
 EXECUTE_BYTES_MAX = 1 << 19
 """Bodies executed in one step while catching up; the rest waits for the next step."""
+EXECUTE_BLOCKS_MAX = 32
+"""And blocks: each has to look through all those executed before it that are not committed yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from ayni.v1.block_pb2 import VOTE_KIND_NOTARIZE
 from consensus.application import Application, BlockInvalid, BlockUntimely, Unavailable
 from consensus.blocks import Block, BlockTree, certified
 from consensus.certificates import CertificateStore
-from consensus.config import EXECUTE_BYTES_MAX, HEAVY_BODY_BYTES
+from consensus.config import EXECUTE_BLOCKS_MAX, EXECUTE_BYTES_MAX, HEAVY_BODY_BYTES
 from consensus.events import (
     ALARM_CERTIFIED_INVALID,
     ALARM_INVALID_PROPOSAL,
@@ -51,13 +51,14 @@ class Execution:
         """Whether work is left for another step at once."""
         self.halted = False
         self._budget_bytes = 0
+        self._budget_blocks = 0
         self._refused_any = False
         self._untimely_view = 0
         self._unavailable: list[Block] = []
 
     def begin_step(self) -> None:
         """Give the step its share of work."""
-        self._budget_bytes = EXECUTE_BYTES_MAX
+        self._budget_bytes, self._budget_blocks = EXECUTE_BYTES_MAX, EXECUTE_BLOCKS_MAX
         self.backlog = False
 
     def retry(self) -> None:
@@ -82,11 +83,13 @@ class Execution:
                 ready.popleft()
                 continue
             # Votes that are cast already need not wait for a big block, nor messages for many.
-            if self._budget_bytes <= 0 or (self._outbox.votes and len(block.body) > HEAVY_BODY_BYTES):
+            spent = self._budget_bytes <= 0 or self._budget_blocks <= 0
+            if spent or (self._outbox.votes and len(block.body) > HEAVY_BODY_BYTES):
                 self.backlog = True
                 break
             ready.popleft()
             self._budget_bytes -= len(block.body)
+            self._budget_blocks -= 1
             # B2: the time matters for a vote; not for what a quorum, or we before a crash, voted for.
             voted = self._ballot.held(VOTE_KIND_NOTARIZE, block.view) is not None
             if self._link(block) and self._check(block, timely=not notarized and not voted):

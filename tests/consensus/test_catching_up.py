@@ -7,6 +7,8 @@ from collections import deque
 import pytest
 
 from ayni.v1.peer_service_pb2 import BlockRequest, BlockResponse, Status
+from consensus.config import EXECUTE_BLOCKS_MAX
+from consensus.events import Commit
 from tests.consensus.network import NOTARIZE
 from tests.consensus.transcript import Made, Played
 
@@ -91,3 +93,27 @@ def test_C6_blocks_that_were_notarised_and_passed_over_do_not_stop_it(forked: in
         parent = block
     assert node.machine.view == views[-1] + 1
     catch_up(node, Others(node, None, views[-1] + 1))
+
+
+def test_C6_many_blocks_at_once_are_committed_a_few_at_a_time() -> None:
+    node = Played(None)
+    node.start()
+    chain: list[Made] = []
+    for view in range(1, 3 * EXECUTE_BLOCKS_MAX):
+        chain.append(node.make(view, chain[-1] if chain else None))
+    top = Status(height=len(chain), finalization=node.finalization(chain[-1]))
+    node.receive(1, top)
+    commits: list[int] = []
+    while sum(commits) < len(chain):
+        node.wait(1)
+        commits += [len(effect.blocks) for effect in node.effects if isinstance(effect, Commit)]
+        for peer, request in node.sent(BlockRequest):
+            asked = [block for block in chain if block.digest in request.digests] or chain
+            parents = [chain[block.view - 2] if block.view > 1 else None for block in asked]
+            blocks = [
+                node.certified(block, parent, final=True)
+                for block, parent in zip(asked, parents, strict=True)
+            ]
+            node.receive(peer, BlockResponse(id=request.id, blocks=blocks))
+            commits += [len(effect.blocks) for effect in node.effects if isinstance(effect, Commit)]
+    assert commits == [EXECUTE_BLOCKS_MAX] * 2 + [EXECUTE_BLOCKS_MAX - 1]
