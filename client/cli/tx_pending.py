@@ -58,9 +58,9 @@ def pending(context: Context, resend: bool, include_refused: bool, drop: str) ->
             console.print("nothing is pending")
             return
         print_table(console, COLUMNS, [_entry_row(entry) for entry in entries])
-        if any(not entry.refused for entry in entries):
+        if not all(_may_still_be_paid(entry) for entry in entries):
             console.print("`ayni tx pending --resend` sends the same bytes again, safely")
-        if any(entry.refused for entry in entries):
+        if any(_may_still_be_paid(entry) for entry in entries):
             console.print(
                 "what was refused can still become final until then, if anybody hands it in again",
                 style="bold",

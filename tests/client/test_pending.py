@@ -94,6 +94,9 @@ def test_what_was_refused_and_is_past_its_time_is_asked_about_again(
     draft = transactions.transfer("emilia/cadiai", [leg], Stamp(bytes(16), 1_700_000_000_000))
     outbox.put([sign(draft, [seeded("cadiai")], node.genesis_hash)])
     outbox.hear(Outcome(draft.tx_id, Kind.REFUSED, refusal=refuse(final_after_ms=1_700_000_000_000)))
+    assert ayni("tx", "pending").out.splitlines()[2:] == [
+        "`ayni tx pending --resend` sends the same bytes again, safely"
+    ]
     node.past_expiry = True
     assert ayni("tx", "pending", "--resend").code == 9
     assert outbox.pending() == []
