@@ -164,6 +164,12 @@ class Cluster:
             os.kill(self.testnet.nodes[index].process.pid, signal.SIGCONT)
             self.paused.discard(index)
 
+    def ask_where_they_are(self) -> None:
+        """Each node that runs writes the stacks of its threads into its log (clock/sitecustomize.py)."""
+        for node in self.testnet.nodes:
+            if pid := node.process.pid:
+                os.kill(pid, signal.SIGUSR1)
+
     def end(self) -> None:
         """Kills whatever runs, paused or not."""
         self.kill(*range(NODES))

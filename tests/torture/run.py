@@ -26,7 +26,9 @@ GOES_ON_SECONDS_MAX = 25.0
 FINAL_SECONDS_MAX = 60.0
 """After a fault has ended, the next final block comes within this."""
 IN_STEP_SECONDS_MAX = 120.0
-"""And so long after, every node that was hit is where the network was."""
+"""And so long after, every node that was hit is where the network was,"""
+BLOCKS_A_SECOND_MIN = 20
+"""or later, when it has many blocks to fetch: on a busy machine, four nodes share two cores."""
 POLL_SECONDS = 0.05
 
 
@@ -124,12 +126,14 @@ class Run:
     def in_step(self, node: int, height: int = 0) -> None:
         """Waits until a node holds what is final now (or at `height`) and is not catching up."""
         height = height or self.watch.height
+        behind = height - self.watch.heights[node]
+        seconds_max = IN_STEP_SECONDS_MAX + behind / BLOCKS_A_SECOND_MIN
 
         def there() -> bool:
             status = self.watch.status[node]
             return status is not None and status.at.height >= height and not status.catching_up
 
-        self._until(there, IN_STEP_SECONDS_MAX, f"{self.cluster.name(node)} is at height {height}")
+        self._until(there, seconds_max, f"{self.cluster.name(node)} is at height {height}")
 
     def locked(self, node: int) -> bool:
         """Whether the node says that it does not vote."""
@@ -199,6 +203,7 @@ class Run:
         while not condition():
             self._wait(POLL_SECONDS)
             if time.monotonic() - began > seconds_max:
+                self.cluster.ask_where_they_are()
                 raise TortureFailed(f"not within {seconds_max:.0f} s: {what}. {self._where()}")
         return time.monotonic() - began
 

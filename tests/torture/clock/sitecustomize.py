@@ -2,13 +2,15 @@
 
 Python imports this module by its name at start, before anything else, when its directory is on PYTHONPATH.
 Decides nothing unless the process was started with `--config DIR/node.toml` and DIR/clock-offset-ms is
-there. The monotonic clock is left alone, as a sysadmin's `date -s` leaves it. No production code knows of
-this.
+there. The monotonic clock is left alone, as a sysadmin's `date -s` leaves it. On SIGUSR1 the node says in its
+log where it is, for whoever looks for why it hangs. No production code knows of this.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import signal
 import sys
 import time
 
@@ -53,3 +55,4 @@ def _install(path: str) -> None:
 
 if _path := _file():
     _install(_path)
+    faulthandler.register(signal.SIGUSR1)
