@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import Any
 
+from tests.sim.mutations.report import hunt_all
 from tests.sim.run import Report, run_seed
 
 SHORT_SEEDS = 1_000
@@ -33,7 +34,10 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help=f"{SHORT_SEEDS} seeds, as in CI")
     parser.add_argument("--json", action="store_true", help="figures for a program")
     parser.add_argument("--replay", type=int, metavar="SEED", help="run one seed and print every event")
+    parser.add_argument("--mutations", action="store_true", help="plant bugs, and see each be caught")
     arguments = parser.parse_args()
+    if arguments.mutations:
+        return hunt_all(arguments.jobs, as_json=arguments.json)
     if arguments.replay is not None:
         return replay(arguments.replay, arguments.members, arguments.trouble)
     count = SHORT_SEEDS if arguments.short else arguments.seeds

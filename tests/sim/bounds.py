@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from consensus.config import EVIDENCE_VIEWS, FUTURE_VIEWS_MAX
+from node.mempool import STRANGERS, Mempool
 from node.peers import INCOMING_FRAMES_MAX, OUTGOING_BYTES_MAX
 from tests.sim.cluster import Host
 
@@ -31,6 +33,8 @@ def sizes(host: Host) -> Iterator[tuple[str, int, int]]:
     peers = len(parts.founding.membership.members) - 1
     open_views = max(0, round_.view - round_.store.final_view)
     yield "mempool", len(parts.mempool), parts.config.mempool.transactions_max
+    for organisation, waiting in _by_organisation(parts.mempool).items():
+        yield f"mempool, of {organisation},", waiting, parts.config.mempool.per_organisation_max
     yield "mempool bytes", parts.mempool.bytes_waiting, parts.config.mempool.bytes_max
     yield "inputs", len(loop._inputs), peers * (INCOMING_FRAMES_MAX + 1) + LOCAL_INPUTS_MAX
     yield "frames of transactions", len(loop._transactions), peers * (INCOMING_FRAMES_MAX + 1)
@@ -42,3 +46,10 @@ def sizes(host: Host) -> Iterator[tuple[str, int, int]]:
     yield "outcomes watched", len(parts.outcomes), parts.config.mempool.transactions_max
     for link in node.network.links.values():
         yield f"outgoing to {link.name}", link._outgoing_bytes, OUTGOING_BYTES_MAX
+
+
+def _by_organisation(mempool: Mempool) -> Counter[str]:
+    """How many transactions of each organisation wait; strangers have a bound of their own."""
+    found = Counter(entry.organisation for entry in mempool._entries.values())
+    del found[STRANGERS]
+    return found

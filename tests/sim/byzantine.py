@@ -16,6 +16,7 @@ from ayni.v1.block_pb2 import (
     VOTE_KIND_NOTARIZE,
     VOTE_KIND_NULLIFY,
     Certificate,
+    CertifiedBlock,
     Header,
     Proposal,
     Vote,
@@ -100,6 +101,38 @@ def _second_block(liar: Liar, node: SimulatedNode, proposal: Proposal) -> Propos
     return second
 
 
+def skipper(liar: Liar, node: SimulatedNode, member: int, frame: pb.PeerFrame) -> list[Any]:
+    """Leads from an older block than it may: passes over a view that nobody nullified."""
+    if frame.WhichOneof("frame") != "proposal":
+        return [frame]
+    digest = block_digest(frame.proposal.header)
+    if digest not in liar.others:
+        liar.others[digest] = _block_on_the_final_one(liar, node, frame.proposal)
+    return [pb.PeerFrame(proposal=liar.others[digest])]
+
+
+def _block_on_the_final_one(liar: Liar, node: SimulatedNode, proposal: Proposal) -> Proposal:
+    """A block of the same view on the last final one, with the nullifications that there are."""
+    header = Header.FromString(proposal.header)
+    round_, chain = node.machine._round, node.parts.chain
+    tip = round_.tree.tip
+    notarization = round_.store.notarized(tip.view, tip.digest)
+    if header.parent == tip.digest or notarization is None or chain.tip.digest != tip.digest:
+        return proposal
+    block, _ = chain.build(
+        tip.digest, [], epoch=0, view=header.view, leader=liar.member, time_ms=header.time_ms + 1
+    )
+    views = range(tip.view + 1, header.view)
+    nullifications = [each for view in views if (each := round_.store.nullifications.get(view)) is not None]
+    return Proposal(
+        header=block.header_bytes,
+        body=block.body,
+        signature=liar.vote(VOTE_KIND_NOTARIZE, header.view, block.digest).signature,
+        parent_notarization=notarization,
+        nullifications=nullifications,
+    )
+
+
 def double_voter(liar: Liar, node: SimulatedNode, member: int, frame: pb.PeerFrame) -> list[Any]:
     """Says the opposite too, to half of the members, or to everyone."""
     if frame.WhichOneof("frame") != "votes" or not frame.votes.votes:
@@ -152,12 +185,18 @@ def liar_about_history(liar: Liar, node: SimulatedNode, member: int, frame: pb.P
     field = frame.WhichOneof("frame")
     if field == "status":
         frame.status.height += liar.chance.choice([0, 1, 1_000, 1 << 40])
+    if field == "certificates" and liar.chance.random() < 0.3:
+        certificate = liar.chance.choice(frame.certificates.certificates)
+        if liar.chance.random() < 0.5:
+            certificate.epoch += 1
+        else:
+            _repeat_a_signer(certificate)
     if field == "own_votes_response":
         del frame.own_votes_response.votes[:]
     if field == "block_response" and frame.block_response.blocks:
         blocks = frame.block_response.blocks
         block = liar.chance.choice(blocks)
-        match liar.chance.randrange(6):
+        match liar.chance.randrange(7):
             case 0:
                 block.body += b"\x0a\x03abc"
             case 1:
@@ -170,9 +209,22 @@ def liar_about_history(liar: Liar, node: SimulatedNode, member: int, frame: pb.P
                 block.ClearField("nullifications")
             case 4:
                 block.notarization.epoch += 1
+            case 5:
+                _tell_another_time(block)
             case _:
                 del blocks[:]
     return [frame]
+
+
+def _tell_another_time(block: CertifiedBlock) -> None:
+    """A block as good as the true one, certified by the same signatures, which are of the true one."""
+    header = Header.FromString(block.header)
+    header.time_ms += 1
+    block.header = header.SerializeToString(deterministic=True)
+    digest = block_digest(block.header)
+    block.notarization.digest = digest
+    if block.HasField("finalization"):
+        block.finalization.digest = digest
 
 
 def _repeat_a_signer(certificate: Certificate) -> None:
@@ -238,6 +290,7 @@ def silent(liar: Liar, node: SimulatedNode, member: int, frame: pb.PeerFrame) ->
 
 REWRITES: dict[str, Strategy] = {
     "equivocating leader": equivocating_leader,
+    "skipper": skipper,
     "double voter": double_voter,
     "withholder": withholder,
     "hoarder": hoarder,

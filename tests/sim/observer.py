@@ -27,7 +27,7 @@ class Observer(Watch):
     def __init__(self, founded: Founded) -> None:
         self.cluster: Cluster
         self.truth = Truth(founded)
-        self.votes = Votes(founded.founding.membership)
+        self.votes = Votes(founded.founding.membership, self.truth.certificates)
         self.violations: list[str] = []
         self.trace = hashlib.sha256()
         self.transcript: list[str] | None = None
@@ -77,7 +77,9 @@ class Observer(Watch):
         if self.transcript is not None:
             self.note(f"{host.name} has written {len(operations)} rows, from {operations[0][0][:12]!r}")
         if not host.is_byzantine:
+            honest = {other.member for other in self.cluster.hosts if other.is_honest}
             self._check(self.votes.wrote, host, operations)
+            self._check(self.votes.blames, host, operations, honest)
             self._check(self.truth.wrote, host, operations)
 
     def went_down(self, host: Host, why: str) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+from config import MempoolSection
+
 SIZES = (1,) * 2 + (4,) * 17 + (5,) * 4 + (7,) * 3 + (10, 13)
 """The sizes that seeds draw from: small ones find most, and cost least."""
 TROUBLES = (
@@ -16,6 +18,7 @@ TROUBLES = (
 )  # fmt: skip
 DAMAGES = ("old disk", "empty disk", "bit rot", "wild clock")
 """What makes a member faulty though it means well."""
+SMALL_MEMPOOL = MempoolSection(transactions_max=64, per_organisation_max=4)
 
 
 @dataclass
@@ -39,6 +42,8 @@ class Plan:
     timeout_max_ms: int = 10_000
     crash_weight: float = 0.0
     """Probability that a write, before, in or after it, loses the power."""
+    mempool: MempoolSection = field(default_factory=MempoolSection)
+    """Sometimes so small that there is no room."""
     audits: bool = False
     """Whether the auditor verifies an export of it at the end."""
 
@@ -75,4 +80,6 @@ def plan_of(seed: int, strategies: tuple[str, ...], members: int | None = None) 
             plan.liars[member] = chance.choice(strategies)
         elif luck < 0.85:
             plan.damaged[member] = chance.choice(DAMAGES)
+    if chance.random() < 0.2:
+        plan.mempool = SMALL_MEMPOOL
     return plan

@@ -69,6 +69,7 @@ class Run:
         consensus = ConsensusSection(timeout_ms=plan.timeout_ms, timeout_max_ms=plan.timeout_max_ms)
         self.cluster = Cluster(loop, self.founded, plan.seed, consensus, self.observer)
         self.cluster.close_periods = plan.close_periods
+        self.cluster.mempool = plan.mempool
         self.observer.cluster = self.cluster
         if transcribe:
             self.observer.transcript = []
@@ -115,6 +116,10 @@ class Run:
         for host in self.cluster.hosts:
             if not host.is_byzantine and (words := over_bounds(host)):
                 self.observer.violated(f"{host.name}: {words}")
+            if not host.is_byzantine and host.node is not None:
+                says, holds = host.node.machine.height, self.observer.truth.heights.get(host.index, 0)
+                if says > holds > 0:
+                    self.observer.violated(f"{host.name} says height {says} is final; its disk holds {holds}")
         if self.loop.failures:
             self.observer.violated(self.loop.failures[0])
         if self.observer.violations:
@@ -199,12 +204,15 @@ class Run:
 
     def _is_settled(self, working: list[asyncio.Task[None]]) -> bool:
         height = self.observer.truth.height
-        return all(task.done() for task in (*working, *self._probes)) and all(
-            host.node is not None
-            and host.node.machine.height == height
-            and not len(host.node.parts.mempool)
-            and (host.node.machine.quiet or self.plan.liars)
-            for host in self._voters()
+        if not all(task.done() for task in (*working, *self._probes)):
+            return False
+        # Who lost its disk follows the others and passes on what clients bring, though it votes no more.
+        followers = [host for host in self.cluster.hosts if not host.is_byzantine]
+        return all(
+            host.node is not None and host.node.machine.height == height and not len(host.node.parts.mempool)
+            for host in followers
+        ) and all(
+            host.node is not None and (host.node.machine.quiet or self.plan.liars) for host in self._voters()
         )
 
     def _state(self) -> str:

@@ -14,6 +14,7 @@ from ledger.records import BalanceRecord, decode
 from ledger.state import LoggedTransaction, MemoryReader
 from node.store import HEADER, STATE
 from proofs.domains import block_digest
+from tests.sim.certificates import Certificates, NotCertified
 from tests.sim.cluster import Host
 from tests.sim.founding import BITS, Founded
 
@@ -31,6 +32,7 @@ class Truth:
         history = founded.history
         self.founded = founded
         self.membership = founded.founding.membership
+        self.certificates = Certificates(founded)
         self.reader = _copy(history.reader)
         self.chain = Chain(founded.founding, self.reader, history.chain.tip)
         self.blocks: list[CertifiedBlock] = []
@@ -74,7 +76,8 @@ class Truth:
             raise Violation(f"{host.name} begins at a block of height {height} that is not final")
 
     def _final(self, host: Host, height: int, row: bytes) -> None:
-        digest = block_digest(CertifiedBlock.FromString(row).header)
+        kept = CertifiedBlock.FromString(row)
+        digest = block_digest(kept.header)
         before = self.heights.get(host.index, self.began_at)
         if height != before + 1:
             raise Violation(f"{host.name} made height {height} final after {before}")
@@ -88,6 +91,11 @@ class Truth:
                 f"two blocks are final at height {height}: {agreed.hex() if agreed else None} and, "
                 f"at {host.name}, {digest.hex()}"
             )
+        parent_view = Header.FromString(self.blocks[height - 2].header).view if height > 1 else 0
+        try:
+            self.certificates.check_kept(kept, digest, parent_view)
+        except NotCertified as error:
+            raise Violation(f"{host.name} keeps block {height} badly certified: {error}") from None
 
     def _extend(self, block: CertifiedBlock, who: str) -> None:
         header = Header.FromString(block.header)

@@ -24,8 +24,9 @@ from consensus.journal import BLOCK, VOTE
 from node.store import EVIDENCE, JOURNAL
 from proofs.certificates import CertificateInvalid, verify_vote
 from proofs.domains import block_digest
-from proofs.evidence import verify_evidence
+from proofs.evidence import EvidenceInvalid, verify_evidence
 from proofs.membership import Membership
+from tests.sim.certificates import Certificates, NotCertified
 from tests.sim.cluster import Host
 from tests.sim.truth import Violation
 
@@ -79,7 +80,8 @@ def votes_in(message: object, sender: int) -> list[Vote]:
 class Votes:
     """Every vote that was seen."""
 
-    def __init__(self, membership: Membership) -> None:
+    def __init__(self, membership: Membership, certificates: Certificates) -> None:
+        self._certificates = certificates
         self._membership = membership
         self._quorum = membership.quorum
         self._sent: dict[tuple[int, int], list[Vote]] = defaultdict(list)
@@ -109,6 +111,10 @@ class Votes:
                     if conflict(other, vote):
                         raise Violation(f"{host.name} signed both {_shown(other)} and {_shown(vote)}")
             self._check_durable(host, vote)
+            try:
+                self._certificates.check_vote(vote)
+            except NotCertified as error:
+                raise Violation(f"{host.name} sends what it did not sign for this network: {error}") from None
             known.append(vote)
 
     def wrote(self, host: Host, operations: list[tuple[bytes, bytes | None]]) -> None:
@@ -121,6 +127,22 @@ class Votes:
                 if before is not None and before not in (value for _, value in operations):
                     vote, earlier = Vote.FromString(value), Vote.FromString(before)
                     raise Violation(f"{host.name} votes {_shown(vote)} after {_shown(earlier)}")
+
+    def blames(self, host: Host, operations: list[tuple[bytes, bytes | None]], honest: set[int]) -> None:
+        """An honest node keeps evidence: it is true, and not against honest members. Raises Violation."""
+        for key, value in operations:
+            if key[:1] != EVIDENCE or value is None:
+                continue
+            evidence = Evidence.FromString(value)
+            try:
+                member = verify_evidence(evidence, self._membership)
+            except EvidenceInvalid as error:
+                raise Violation(f"{host.name} holds evidence that proves nothing: {error}") from None
+            if member in honest:
+                raise Violation(
+                    f"{host.name} holds evidence against member {member}, which is honest: "
+                    f"{_shown(evidence.first)} and {_shown(evidence.second)}"
+                )
 
     def _check_durable(self, host: Host, vote: Vote) -> None:
         """C7: what leaves is on the disk."""
