@@ -210,11 +210,17 @@ class Mempool:
         """Ids of what can no longer be included after a final block of this time (T4)."""
         return [tx_id for tx_id, entry in self._entries.items() if entry.tx.expires_at_ms < final_time_ms]
 
-    def due_again(self, now_ms: int) -> list[bytes]:
-        """Bytes of what to send to the peers again, oldest first; they count as sent now."""
+    def due_again(self, now_ms: int, *, of_peers: bool = False) -> list[bytes]:
+        """Bytes of what to send to the peers again, oldest first; they count as sent now.
+
+        `of_peers`: also what peers sent. A node that votes will propose that itself; one that does not may be
+        the only one that still holds it.
+        """
         due = []
         for entry in self._entries.values():
-            if entry.is_local and now_ms - entry.sent_ms >= RETRANSMIT_MS:
+            # The clock may have been set back: then nothing was sent lately.
+            is_recent = 0 <= now_ms - entry.sent_ms < RETRANSMIT_MS
+            if (entry.is_local or of_peers) and not is_recent:
                 entry.sent_ms = now_ms
                 due.append(entry.tx.raw)
                 if len(due) >= RETRANSMIT_BATCH_MAX:

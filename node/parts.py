@@ -88,7 +88,7 @@ class Parts:
             self.outcomes.settle(tx_id, Expired(expires) if past else refusal)
 
     def _expire(self, final_time_ms: int, now_ms: int) -> None:
-        if now_ms - self._swept_ms < EXPIRY_SWEEP_MS:
+        if 0 <= now_ms - self._swept_ms < EXPIRY_SWEEP_MS:  # a clock may be set back
             return
         self._swept_ms = now_ms
         for entry in self.mempool.remove(self.mempool.expired(final_time_ms)):

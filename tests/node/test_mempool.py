@@ -193,6 +193,22 @@ def test_only_what_a_client_handed_in_is_sent_again_and_not_too_often() -> None:
     assert mempool.due_again(NOW + 2_001) == []
 
 
+def test_a_node_that_does_not_vote_passes_on_what_peers_sent_too() -> None:
+    mempool = pool()
+    mine, theirs = some(mempool, 2)
+    mempool.add(mine, NOW, is_local=True)
+    mempool.add(theirs, NOW, is_local=False)
+    assert [mine.raw, theirs.raw] == mempool.due_again(NOW + 2_000, of_peers=True)
+
+
+def test_what_was_sent_before_the_clock_was_set_back_is_sent_again() -> None:
+    mempool = pool()
+    (mine,) = some(mempool, 1)
+    mempool.add(mine, NOW, is_local=True)
+    assert [mine.raw] == mempool.due_again(NOW - 3_600_000)
+    assert mempool.due_again(NOW - 3_600_000 + 1_999) == []
+
+
 # --- outcomes -----------------------------------------------------------------------------------------
 
 
