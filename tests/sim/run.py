@@ -69,6 +69,7 @@ class Run:
         consensus = ConsensusSection(timeout_ms=plan.timeout_ms, timeout_max_ms=plan.timeout_max_ms)
         self.cluster = Cluster(loop, self.founded, plan.seed, consensus, self.observer)
         self.cluster.close_periods = plan.close_periods
+        self.cluster.mempool = plan.mempool
         self.observer.cluster = self.cluster
         if transcribe:
             self.observer.transcript = []
@@ -115,6 +116,10 @@ class Run:
         for host in self.cluster.hosts:
             if not host.is_byzantine and (words := over_bounds(host)):
                 self.observer.violated(f"{host.name}: {words}")
+            if not host.is_byzantine and host.node is not None:
+                says, holds = host.node.machine.height, self.observer.truth.heights.get(host.index, 0)
+                if says > holds > 0:
+                    self.observer.violated(f"{host.name} says height {says} is final; its disk holds {holds}")
         if self.loop.failures:
             self.observer.violated(self.loop.failures[0])
         if self.observer.violations:
