@@ -93,7 +93,11 @@ def test_nothing_is_left_running_and_nothing_on_the_disk(
     finished: tuple[dict[str, object], str], directory: Path
 ) -> None:
     assert processes_naming(str(directory / "tmp")) == []
-    assert list((directory / "tmp").iterdir()) == []
+    left = [path for path in (directory / "tmp").rglob("*") if path.is_file()]
+    # The lock files of ports stay, empty: other networks of this user may be looking at them (ports.py).
+    assert [
+        path for path in left if path.stat().st_size or not path.parent.name.startswith("ayni-ports-")
+    ] == []
 
 
 def test_the_export_verifies_again_and_a_changed_byte_is_found(
