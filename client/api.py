@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from types import TracebackType
 from typing import TypeVar
 
@@ -21,8 +22,8 @@ from google.protobuf.message import Message
 
 from ayni.v1 import block_pb2, receipt_pb2
 from ayni.v1 import ledger_service_pb2 as wire
+from client.answers import check_answer, check_transaction
 from client.channels import Node, Nodes, NotThisNode, no_node
-from client.drafts import id_of
 from client.errors import NotFound, VerificationFailed
 from client.networks import Network
 from client.outcomes import Kind, Outcome, check_receipt, outcome_of, short_id
@@ -107,7 +108,7 @@ class Client:
         """A final transaction by its id. Raises NotFound, VerificationFailed (it is another one)."""
         request = wire.GetTransactionRequest(tx_id=tx_id)
         found = self._read("GetTransaction", request, wire.GetTransactionResponse)
-        if id_of(found.transaction) != tx_id:
+        if check_transaction(found) != tx_id:
             raise VerificationFailed(
                 "The node answered with another transaction.",
                 f"Its id is not {short_id(tx_id)}.",
@@ -119,9 +120,11 @@ class Client:
         """The final transaction of this author with this nonce, or None (T4)."""
         request = wire.GetTransactionRequest(author=author, nonce=nonce)
         try:
-            return self._read("GetTransaction", request, wire.GetTransactionResponse)
+            found = self._read("GetTransaction", request, wire.GetTransactionResponse)
         except NotFound:
             return None
+        check_transaction(found)
+        return found
 
     def account(self, account: str) -> wire.GetAccountResponse:
         """An account's keys, balances and holdings. Raises NotFound."""
@@ -133,6 +136,13 @@ class Client:
         while True:
             request = wire.ListAccountsRequest(prefix=prefix, after=after, limit=PAGE)
             page = self._read("ListAccounts", request, wire.ListAccountsResponse)
+            names = [after, *(one.account for one in page.accounts)]
+            if any(first >= second for first, second in pairwise(names)):
+                raise VerificationFailed(
+                    "The node's list of accounts cannot be right.",
+                    "It is not ascending, and might never end.",
+                    "Ask another node with --node.",
+                )
             yield from page.accounts
             if not page.more or not page.accounts:
                 return
@@ -241,4 +251,5 @@ class Client:
         answer = self.nodes.read(method, request, self._timeout_s)
         if not isinstance(answer, kind):
             raise TypeError(f"{method} answered with {type(answer).__name__}")
+        check_answer(answer, self.units)
         return answer

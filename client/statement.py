@@ -7,12 +7,13 @@ Times are block times. A statement whose lines do not lead from opening to closi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from ayni.v1 import ledger_service_pb2
-from client.errors import VerificationFailed
+from client.errors import UsageProblem, VerificationFailed
 
+LINES_MAX = 1_000_000
 Page = ledger_service_pb2.GetStatementResponse
 Line = ledger_service_pb2.StatementLine
 PageOf = Callable[[int, str], Page]
@@ -69,11 +70,18 @@ def read_statement(account: str, from_ms: int, until_ms: int, page_of: PageOf) -
     first = page_of(until_ms, "")
     until_ms = until_ms or first.at.time_ms + 1
     lines = list(first.lines)
-    token = first.next
+    token, pages = first.next, 1
     while token:
+        if max(len(lines), pages) > LINES_MAX:
+            raise UsageProblem(
+                f"The statement of {account} is too long.",
+                f"It has more than {LINES_MAX:,} lines, or the node makes them up.",
+                "Ask for a shorter period.",
+            )
         page = page_of(until_ms, token)
         lines.extend(page.lines)
         token = page.next
+        pages += 1
     return Statement(account, from_ms, until_ms, _sections(account, first, lines), first.at)
 
 
@@ -97,6 +105,17 @@ def _sections(account: str, first: Page, lines: list[Line]) -> tuple[Section, ..
             raise _does_not_add_up(account, section, running[book, unit])
         sections.append(section)
     return tuple(sections)
+
+
+def check_units(statement: Statement, known: Container[str]) -> None:
+    """Raises VerificationFailed when it speaks of a unit or class that the network does not have."""
+    for section in statement.sections:
+        if section.unit not in known:
+            raise VerificationFailed(
+                f"The statement of {statement.account} cannot be right.",
+                f"This network has neither unit nor class '{section.unit[:80]}'.",
+                "Ask another node with --node.",
+            )
 
 
 def _does_not_add_up(account: str, section: Section, sum_minor: int) -> VerificationFailed:

@@ -274,6 +274,7 @@ def statement_command(
 
     The period is of block time (UTC)."""
     from client.reads import statement_of, units_of_classes
+    from client.statement import check_units
     from client.views.statement import print_statement, render_statement, statement_json
 
     if as_csv and context.as_json:
@@ -281,6 +282,7 @@ def statement_command(
     from_ms, until_ms = _period(month, from_day, until_day)
     statement = statement_of(context.client, account, from_ms, until_ms)
     unit_of = {**context.units, **units_of_classes(context.client)}
+    check_units(statement, unit_of)
     form = "csv" if as_csv else ("json" if context.as_json else "text")
     if path is not None:
         write_file(path, render_statement(statement, unit_of, form).encode())

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ayni.v1 import entitlements_pb2, ledger_service_pb2
+from client.answers import ClassUnits
 from client.output import Unit, amount_text, decimal_text, print_table
 from client.views.common import Document, amounts_json, print_read_at, read_at_json
 
@@ -51,7 +52,7 @@ _TO_WHOM_TEXT = {
 
 def class_units(classes: Classes, units: Units) -> dict[str, Unit]:
     """The unit of each class."""
-    return {one.class_id: units[one.record.definition.unit] for one in classes.classes}
+    return ClassUnits({one.class_id: units[one.record.definition.unit] for one in classes.classes})
 
 
 def classes_json(classes: Classes, units: Units) -> Document:

@@ -26,6 +26,7 @@ from client.output import (
 )
 from client.statement import BOOKS, CREDIT, DUES, ENTITLEMENTS, Section, Statement
 from client.views.common import Document, dues_text, print_read_at, read_at_json
+from proofs.words import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -122,8 +123,8 @@ def statement_csv(statement: Statement, unit_of: UnitOf) -> str:
                     "value_date": day_text(one.line.value_date),
                     "time": time_json(one.line.time_ms),
                     "reference": _harmless(one.line.reference),
-                    "counterparty": one.line.counterparty,
-                    "type": one.line.type,
+                    "counterparty": _harmless(one.line.counterparty),
+                    "type": _harmless(one.line.type),
                     "amount": decimal_text(one.line.amount_minor, unit),
                     "balance": decimal_text(one.balance_minor, unit),
                     "transaction": one.line.tx_id.hex(),
@@ -189,5 +190,7 @@ def _closing_text(book: int, balance_minor: int, unit: Unit) -> str:
 
 
 def _harmless(text: str) -> str:
-    """A reference that a spreadsheet would take for a formula is led by an apostrophe."""
+    """A text that a spreadsheet would take for a formula is led by an apostrophe; control characters, which
+    no ledger holds, are escaped."""
+    text = printable(text)
     return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -231,7 +231,7 @@ def _memory_bytes() -> int:
 
 def _place(error: BaseException) -> str:
     """The innermost line of this tree that is not of the fuzzer."""
-    place = ""
+    place = str(getattr(error, "place", ""))
     for frame in traceback.extract_tb(error.__traceback__):
         path = Path(frame.filename)
         if path.is_relative_to(ROOT) and "tests" not in path.parts and ".venv" not in path.parts:

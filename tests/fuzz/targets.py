@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 
-from tests.fuzz import targets_client, targets_network, targets_proofs, targets_store
+from tests.fuzz import targets_answers, targets_client, targets_network, targets_proofs, targets_store
 from tests.fuzz.engine import Target
 
 TARGETS: tuple[Target, ...] = (
     *targets_proofs.TARGETS,
     *targets_network.TARGETS,
     *targets_client.TARGETS,
+    *targets_answers.TARGETS,
     *targets_store.TARGETS,
 )
 

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -76,6 +77,15 @@ def file(name: str, data: bytes) -> Path:
     return path
 
 
+class Bug(Exception):
+    """A command ended as a bug; its traceback says where."""
+
+    def __init__(self, shown: str) -> None:
+        super().__init__(shown[-1_500:])
+        lines = re.findall(r'File "[^"]*/((?:client|audit|config|ledger|proofs)/[^"]+)", line (\d+)', shown)
+        self.place = ":".join(lines[-1]) if lines else ""
+
+
 def command(*words: str, name: str) -> Callable[[bytes], None]:
     """Runs a command on a file of that name ("FILE" in the words); a bug, or unclear output, is raised."""
 
@@ -89,7 +99,7 @@ def command(*words: str, name: str) -> Callable[[bytes], None]:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = main(arguments)
         if code == ExitCode.BUG:
-            raise RuntimeError(err.getvalue()[-1_500:])
+            raise Bug(err.getvalue())
         shown = "\n".join(line[:SHOWN_MAX] for line in out.getvalue().splitlines()[:20])
         if code:
             raise Said(err.getvalue().replace(path, "FILE"))
