@@ -25,6 +25,7 @@ from client.cli.audit_shown import (
     findings_of,
     guilty_json,
     print_comparison,
+    print_evidence,
     print_file,
     print_findings,
     print_guilty,
@@ -145,30 +146,44 @@ def compare_command(
                 f"{error}.",
                 "Give two exports of one network.",
             ) from error
-    written = _write_evidence(found, output)
     both, trusted = (first, second), genesis_hash is not None
+    written, unwritten = _write_evidence(found, output)
 
     def render(target: Console) -> None:
-        print_comparison(target, both, found, written, trusted=trusted)
+        print_comparison(target, both, found, trusted=trusted)
+        print_evidence(target, found, written, unwritten)
 
     document = {"genesis_trusted": trusted, **comparison_json(both, found, written)}
     context.output.result("comparison", document, render)
     fail_comparison(both, found)
 
 
-def _write_evidence(found: Comparison, output: Path | None) -> Path | None:
-    """Write what evidence there is; a file of that name that holds another is left as it is."""
+def _write_evidence(found: Comparison, output: Path | None) -> tuple[Path | None, str]:
+    """Write what evidence there is; return where, or why it cannot be written: what was found is told anyway.
+
+    Without `output`, a file of the name chosen that holds another is left as it is.
+    """
     if not found.evidence:
-        return None
+        return None, ""
     content = found.evidence_bytes
     if output is None:
         name = f"fork-at-block-{found.agreed + 1}"
         output, number = Path(f"{name}.evidence"), 1
-        while output.exists() and output.read_bytes() != content:
+        while output.exists() and not _holds(output, content):
             number += 1
             output = Path(f"{name}-{number}.evidence")
-    write_file(output, content)
-    return output
+    try:
+        write_file(output, content)
+    except UsageProblem as problem:
+        return None, f"{problem.what} {problem.why}"
+    return output, ""
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
 
 
 @command.command("evidence")

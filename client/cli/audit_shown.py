@@ -98,7 +98,7 @@ def comparison_json(
 
 
 def print_comparison(
-    target: Console, directories: tuple[Path, Path], found: Comparison, written: Path | None, *, trusted: bool
+    target: Console, directories: tuple[Path, Path], found: Comparison, *, trusted: bool
 ) -> None:
     """What two exports say of one another, to people; `trusted`: whether a genesis was named to trust."""
     genesis = found.reports[0].genesis_hash.hex()
@@ -120,9 +120,16 @@ def print_comparison(
             directories, found.parting.digests, found.parting.views, strict=True
         ):
             target.print(f"  {directory}: {digest.hex()}, view {view}", soft_wrap=True)
-    if written is None:
+
+
+def print_evidence(target: Console, found: Comparison, written: Path | None, unwritten: str) -> None:
+    """Who signed both, and where that is proven; `unwritten`: why it could not be written."""
+    if not found.evidence:
         return
     print_guilty(target, "their certificates prove that", _guilty_in(found))
+    if written is None:
+        target.print(f"the evidence is not written: {unwritten} Choose another with -o.", soft_wrap=True)
+        return
     target.print(f"the evidence is in {written}; anybody verifies it:", soft_wrap=True)
     target.print(f"  ayni audit evidence {written} --genesis FILE|NAME", soft_wrap=True)
 

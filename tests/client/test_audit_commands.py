@@ -266,6 +266,23 @@ def test_evidence_never_replaces_other_evidence(
     assert Path("named").read_bytes() == Path("fork-at-block-2-2.evidence").read_bytes()
 
 
+def test_what_was_found_is_told_though_the_evidence_cannot_be_written(
+    forked: tuple[Path, Path, History], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, _ = forked
+    Path("fork-at-block-2.evidence").mkdir()
+    Path("file").write_bytes(b"")
+    result = audit(capsys, "compare", first, second, "-o", "file/evidence")
+    assert result.code == 4
+    told = result.out.splitlines()[-1]
+    assert told.startswith("the evidence is not written: file/evidence cannot be written. ")
+    assert told.endswith(". Choose another with -o.")
+    assert "emilia (member 1) signed" in result.out
+    assert three_lines(result.err)[0].endswith("are two histories of one network.")
+    audit(capsys, "compare", first, second)
+    assert Path("fork-at-block-2-2.evidence").is_file()
+
+
 def test_an_export_that_is_the_beginning_of_another_is_told(
     history: History, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
