@@ -221,8 +221,8 @@ def _paced(bench: Bench, signed: Sequence[bytes], rate: int) -> list[float]:
 
 
 def _audit_seconds(history: Path, genesis: str) -> tuple[float, float]:
-    """Processor time of one audit, and how long it took, in seconds. It runs in a process of its own; reading,
-    its start-up, and the processes that it starts for other cores are included."""
+    """Processor time of one audit, and how long it took, in seconds. It runs in a process of its own;
+    reading, its start-up, and the processes that it starts for other cores are included."""
     program = (
         "import resource, sys, time\n"
         "from audit import verify_export\n"
