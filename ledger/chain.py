@@ -29,6 +29,8 @@ from proofs.merkle import EMPTY_ROOT, Frontier, leaf_hash
 Parse = Callable[[bytes], "ParsedTransaction | Refusal"]
 _ENTRY_OVERHEAD: Final = 8
 """Bytes that a transaction adds to a body beside its own, at most."""
+_FINAL_READS_MAX: Final = 10_000
+"""Records that a view of the final state remembers."""
 _RESULT_BYTES_AIM: Final = 1 << 20
 """A block is built until its results have so many bytes: few bytes can ask for much work, as to give a
 thousand lots. No rule: what a block of others may cost is bounded by its transactions."""
@@ -136,6 +138,7 @@ class Chain:
         self._executed: dict[bytes, Executed] = {}
         self._parse: Parse = parse or (lambda raw: parse_transaction(raw, founding.hash))
         self.tip = tip or Tip(founding.hash, 0, genesis.time_ms, Frontier())
+        self._final_state: State | None = None
 
     @staticmethod
     def founding_records(founding: Founding) -> dict[bytes, bytes | None]:
@@ -153,8 +156,11 @@ class Chain:
         return self._tree
 
     def final_state(self) -> State:
-        """A view of the final state, to read."""
-        return State(Overlay(self._base, None))
+        """A view of the final state, to read, until the next block is final."""
+        state = self._final_state
+        if state is None or len(state.block.reads) > _FINAL_READS_MAX:
+            state = self._final_state = State(Overlay(self._base, None))
+        return state
 
     def executed(self, digest: bytes) -> Executed | None:
         """An executed block that is not final yet."""
@@ -323,6 +329,7 @@ class Chain:
         writes = {key: value or None for key, value in block.writes.items()}
         buckets = block.tree.changed_buckets()
         self._base.advance(block.overlay.writes)
+        self._final_state = None
         self._tree.advance(block.tree)
         self.tip = Tip(block.digest, block.header.height, block.header.time_ms, block.frontier)
         return FinalBlock(

@@ -136,13 +136,14 @@ class Mempool:
             return Taken.FULL
         organisation = organisation_of(tx.author) if self.is_authors_own(tx) else STRANGERS
         size = len(tx.raw)
-        if turned_away := self._turned_away(organisation, size):
+        shares = self._shares(organisation)
+        if turned_away := self._turned_away(organisation, shares, size):
             return turned_away
-        for share in self._shares(organisation):
+        for share in shares:
             share.count += 1
             share.bytes += size
         self._entries[tx.tx_id] = Entry(tx, organisation, now_ms, is_local)
-        self._bytes += len(tx.raw)
+        self._bytes += size
         self._waiting[tx.raw] = tx
         if self._parsed.pop(tx.raw, None) is not None:
             self._parsed_bytes -= len(tx.raw)
@@ -185,9 +186,9 @@ class Mempool:
                 del self._by_organisation[entry.organisation]
         return removed
 
-    def _turned_away(self, organisation: str, size: int) -> Taken | None:
+    def _turned_away(self, organisation: str, shares: tuple[Share, Share], size: int) -> Taken | None:
         """Which bound one more of an organisation would exceed."""
-        bounds, (own, together) = self._bounds, self._shares(organisation)
+        bounds, (own, together) = self._bounds, shares
         if organisation == STRANGERS:
             most, bytes_most = bounds.transactions_max // STRANGERS_SHARE, bounds.bytes_max // STRANGERS_SHARE
             return None if own.has_room(size, most, bytes_most) else Taken.STRANGERS_FULL
