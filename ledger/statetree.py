@@ -162,7 +162,16 @@ class TreeChange:
                 nodes[number] = sha256(STATE_NODE + children).digest()
 
     def _before(self) -> Callable[[int], bytes]:
-        """Hashes of nodes below this block."""
-        if self.parent is None:
-            return self.tree.nodes.__getitem__
-        return self.parent.node
+        """Hashes of nodes below this block: of the latest block that changed them, or final."""
+        final = self.tree.nodes
+        below: list[TreeChange] = []
+        change = self.parent
+        while change is not None:
+            below.append(change)
+            change = change.parent
+        if not below:
+            return final.__getitem__
+        unfinal: dict[int, bytes] = {}
+        for change in reversed(below):
+            unfinal.update(change.nodes)
+        return lambda number: unfinal.get(number) or final[number]
