@@ -51,6 +51,10 @@ class Outcomes:
     def __len__(self) -> int:
         return len(self._watchers)
 
+    def __contains__(self, tx_id: bytes) -> bool:
+        """Whether what becomes of `tx_id` is of any interest here."""
+        return tx_id in self._watchers or tx_id in self._refusals
+
     def watch(self, tx_id: bytes, watcher: Watcher) -> None:
         """`watcher` is told what becomes of `tx_id`, until it unwatches."""
         self._watchers.setdefault(tx_id, []).append(watcher)

@@ -71,7 +71,8 @@ class Parts:
                 self.metrics.commit_latency.observe(max(0, now_ms - entry.added_ms) / 1000)
         height = block.header.height
         for each in block.entries:
-            self.outcomes.settle(each.tx.tx_id, Final(height, each.log_index, each.result))
+            if each.tx.tx_id in self.outcomes:
+                self.outcomes.settle(each.tx.tx_id, Final(height, each.log_index, each.result))
         self._expire(block.header.time_ms, now_ms)
         self._measure(block)
 
