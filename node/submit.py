@@ -164,7 +164,8 @@ class Submissions:
         if isinstance(tx, Refusal):
             tx_id = _id_if_readable(raw)
             return tx_id, _refused(tx_id, tx)
-        if (known := self._known(tx.tx_id)) is not None:  # T2
+        is_final = doors.tables.nonce(tx.author, tx.nonce) == tx.tx_id
+        if is_final and (known := self._known(tx.tx_id)) is not None:  # T2
             return tx.tx_id, known
         if tx.expires_at_ms < doors.chain.tip.time_ms:
             return tx.tx_id, self.outcome_of(tx.tx_id, Expired(tx.expires_at_ms))

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError, Message
 
 from ayni.v1 import block_pb2, result_pb2, transaction_pb2
 from ledger.chain import FinalBlock, Tip
+from ledger.codec import log_entry
 from ledger.state import LoggedTransaction
 from node import postings
 from node.store import (
@@ -35,7 +36,7 @@ from node.store import (
     next_prefix,
 )
 from proofs import domains, statetree
-from proofs.merkle import Frontier
+from proofs.merkle import Frontier, leaf_hash, root_of
 
 M = TypeVar("M", bound=Message)
 
@@ -44,6 +45,9 @@ LISTED_FAMILIES: Final = (b"a|", b"c|", b"i|")
 _TIP_KEY: Final = META + b"tip"
 _HASH: Final = 32
 _EVIDENCE_ROWS_MAX: Final = 10_000
+_UNUSED_NONCES_MAX: Final = 100_000
+_LEAST_LEVEL_STORED: Final = 4
+"""Log nodes below are made of the log's rows again: two of them for each transaction."""
 
 
 class StoredBlock(NamedTuple):
@@ -65,6 +69,8 @@ class Tables:
     def __init__(self, database: Database, state_tree_bits: int) -> None:
         self._db = database
         self._bits = state_tree_bits
+        self._unused: set[bytes] = set()
+        """Nonces that were looked up and not found: they are asked for again when they are executed."""
 
     # --- writing ------------------------------------------------------------------------------------
 
@@ -101,9 +107,12 @@ class Tables:
             index = number(entry.log_index)
             put(LOG + index, b"%b%b%b%b" % (height_bytes, len(tx.raw).to_bytes(4), tx.raw, entry.result))
             put(TX_INDEX + tx.tx_id, index)
-            put(_nonce_key(tx.author, tx.nonce), tx.tx_id)
+            nonce_key = _nonce_key(tx.author, tx.nonce)
+            put(nonce_key, tx.tx_id)
+            self._unused.discard(nonce_key)
         for level, index_, node in block.log_nodes:
-            put(b"%b%b%b" % (LOG_NODE, level.to_bytes(1), index_.to_bytes(8)), node)
+            if level >= _LEAST_LEVEL_STORED:
+                put(_log_node_key(level, index_), node)
         self._put_state(batch, block.writes)
         for bucket, bucket_hash in block.buckets.items():
             put(BUCKET + bucket.to_bytes(4), bucket_hash)
@@ -186,7 +195,15 @@ class Tables:
 
     def nonce(self, author: str, nonce: bytes) -> bytes | None:
         """The tx_id that used `(author, nonce)`."""
-        return self._db.get(_nonce_key(author, nonce))
+        key = _nonce_key(author, nonce)
+        if key in self._unused:
+            return None
+        tx_id = self._db.get(key)
+        if tx_id is None:
+            if len(self._unused) >= _UNUSED_NONCES_MAX:
+                self._unused.clear()
+            self._unused.add(key)
+        return tx_id
 
     # --- blocks and log -----------------------------------------------------------------------------
 
@@ -246,11 +263,22 @@ class Tables:
 
     def log_node(self, level: int, index: int) -> bytes:
         """Hash of a complete subtree of the log. Raises StoreDamaged when it is not there."""
-        node = self._db.get(b"%b%b%b" % (LOG_NODE, level.to_bytes(1), index.to_bytes(8)))
+        if level < _LEAST_LEVEL_STORED:
+            return self._low_node(level, index)
+        node = self._db.get(_log_node_key(level, index))
         if node is None:
             text = f"{self._db.path}: log node {level}/{index} is missing; run `ayni node doctor`"
             raise StoreDamaged(text)
         return node
+
+    def _low_node(self, level: int, index: int) -> bytes:
+        first, last = index << level, (index + 1) << level
+        rows = self._db.range(LOG + number(first), LOG + number(last))
+        leaves = [leaf_hash(log_entry(*_logged(0, row)[2:])) for _, row in rows]
+        if len(leaves) != last - first:
+            text = f"{self._db.path}: the log lacks some of {first} to {last - 1}; run `ayni node doctor`"
+            raise StoreDamaged(text)
+        return root_of(leaves)
 
     def first_height_at(self, time_ms: int, tip_height: int) -> int:
         """The first height whose block time is at or after `time_ms`; tip_height + 1 when there is none."""
@@ -279,6 +307,10 @@ class Tables:
     def journal(self) -> dict[bytes, bytes]:
         """Every journal record."""
         return {key[1:]: value for key, value in self._db.range(JOURNAL, next_prefix(JOURNAL))}
+
+
+def _log_node_key(level: int, index: int) -> bytes:
+    return b"%b%b%b" % (LOG_NODE, level.to_bytes(1), index.to_bytes(8))
 
 
 def _nonce_key(author: str, nonce: bytes) -> bytes:

@@ -11,7 +11,8 @@ from ayni.v1 import block_pb2
 from ayni.v1 import ledger_service_pb2 as pb
 from ledger import records
 from ledger.chain import Chain
-from ledger.rule import Posting
+from ledger.codec import log_entry
+from ledger.rule import ParsedTransaction, Posting
 from ledger.state import MemoryReader
 from node import doctor
 from node import reads as reading
@@ -19,6 +20,7 @@ from node.reads import BadRequest, NotFound, Reads
 from node.receipts import Receipts
 from node.statements import Statements
 from node.store import BUCKET, LOG, POSTING, STATE, TX_INDEX, Batch, Database, StoreDamaged, next_prefix
+from node.tables import number
 from proofs import domains
 from proofs.merkle import consistency_path, leaf_hash, root_of, verify_consistency
 from proofs.receipts import verify_receipt, verify_state_proof
@@ -92,6 +94,16 @@ def test_a_transaction_is_found_by_id_and_nonce(ledger: StoredLedger) -> None:
     assert entry.tx.tx_id == ledger.tables.nonce(COOP, entry.tx.body.nonce)
     assert ledger.tables.nonce(OTHER, entry.tx.body.nonce) is None
     assert ledger.tables.transaction(b"\x00" * 32) is None
+
+
+def test_a_nonce_that_was_asked_for_before_is_found_once_it_is_used(ledger: StoredLedger) -> None:
+    raw = transfer(ledger.hash, 9, time_ms=ledger.time_ms)
+    tx = ledger.mempool.parse(raw)
+    assert isinstance(tx, ParsedTransaction)
+    for _ in range(2):
+        assert ledger.tables.nonce(tx.author, tx.nonce) is None
+    ledger.commit(raw)
+    assert tx.tx_id == ledger.tables.nonce(tx.author, tx.nonce)
 
 
 def test_a_body_is_made_of_the_log_again(ledger: StoredLedger) -> None:
@@ -186,6 +198,25 @@ def test_the_log_is_the_tree_of_its_entries(ledger: StoredLedger) -> None:
     assert root_of(leaves) == ledger.tables.block(4).header.log_root
     path = consistency_path(3, 8, ledger.tables.log_node)
     verify_consistency(3, 8, root_of(leaves[:3]), root_of(leaves), path)
+
+
+def test_every_node_of_a_longer_log_is_found(ledger: StoredLedger) -> None:
+    time_ms = ledger.time_ms
+    ledger.commit(*[transfer(ledger.hash, 1, time_ms=time_ms) for _ in range(30)])
+    logged = [ledger.tables.logged(index) for index in range(32)]
+    leaves = [leaf_hash(log_entry(each.raw, each.result)) for each in logged if each is not None]
+    for level in range(6):
+        for index in range(32 >> level):
+            expected = root_of(leaves[index << level : (index + 1) << level])
+            assert expected == ledger.tables.log_node(level, index)
+
+
+def test_a_node_of_a_log_with_a_gap_is_said_to_be_missing(ledger: StoredLedger) -> None:
+    batch = Batch()
+    batch.delete(LOG + number(2))
+    ledger.database.write(batch)
+    with pytest.raises(StoreDamaged, match="the log lacks some of 0 to 3; run `ayni node doctor`"):
+        ledger.tables.log_node(2, 0)
 
 
 # --- statements ---------------------------------------------------------------------------------------
