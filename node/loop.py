@@ -194,7 +194,10 @@ class Loop:
                 raws.clear()
             for _ in range(min(left, len(raws), TRANSACTIONS_OF_ONE)):
                 left -= 1
-                tx = mempool.parse(raws.popleft())
+                raw = raws.popleft()
+                if mempool.is_lately_final(raw):
+                    continue  # sent again, or later than the block that holds it
+                tx = mempool.parse(raw)
                 if isinstance(tx, Refusal):
                     self._fault(link.member, f"it sent a transaction that no node takes in: {tx.message}")
                     raws.clear()

@@ -8,8 +8,8 @@ a client (`node/outcomes.py` does). Times are Unix milliseconds and come as argu
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 
 from config import MempoolSection
@@ -23,6 +23,8 @@ RETRANSMIT_BATCH_MAX = 1_000
 PARSED_BYTES_MAX = 16 * 1024 * 1024
 PARSED_MAX = 20_000
 """How many parsed transactions, and bytes of them, are remembered beside those that wait."""
+FINAL_BYTES_MAX = 8 * 1024 * 1024
+"""How many bytes of what became final lately are remembered: peers send it again when it waited long."""
 
 
 STRANGERS = ""
@@ -102,6 +104,13 @@ class Mempool:
         """What waits, by its bytes."""
         self._parsed: OrderedDict[bytes, ParsedTransaction] = OrderedDict()
         self._parsed_bytes = 0
+        self._final: deque[bytes] = deque()
+        self._lately_final: set[bytes] = set()
+        self._final_bytes = 0
+        self._moved_ms = 0
+        """When something that a client of this node handed in became final,"""
+        self._moved_up_to_ms = 0
+        """and when the latest of all that did was handed in."""
         self._fresh: dict[bytes, None] = {}
 
     def __len__(self) -> int:
@@ -168,8 +177,29 @@ class Mempool:
         for entry in self._entries.values():
             yield entry.tx
 
+    def finalise(self, transactions: Sequence[ParsedTransaction], now_ms: int) -> list[Entry]:
+        """Removes what became final; returns what was there."""
+        for tx in transactions:
+            if tx.raw not in self._lately_final:
+                self._lately_final.add(tx.raw)
+                self._final.append(tx.raw)
+                self._final_bytes += len(tx.raw)
+        while self._final_bytes > FINAL_BYTES_MAX:
+            raw = self._final.popleft()
+            self._lately_final.discard(raw)
+            self._final_bytes -= len(raw)
+        removed = self.remove([tx.tx_id for tx in transactions])
+        if added := [entry.added_ms for entry in removed if entry.is_local]:
+            self._moved_ms = now_ms
+            self._moved_up_to_ms = max(self._moved_up_to_ms, *added)
+        return removed
+
+    def is_lately_final(self, raw: bytes) -> bool:
+        """Whether these bytes became final a while ago at most: nobody need look at them again."""
+        return raw in self._lately_final
+
     def remove(self, tx_ids: Iterable[bytes]) -> list[Entry]:
-        """Removes what became final, expired or was refused; returns what was there."""
+        """Removes what expired or was refused; returns what was there."""
         removed = []
         for tx_id in tx_ids:
             entry = self._entries.pop(tx_id, None)
@@ -215,10 +245,13 @@ class Mempool:
         """Bytes of what to send to the peers again, oldest first; they count as sent now.
 
         `of_peers`: also what peers sent. A node that votes will propose that itself; one that does not may be
-        the only one that still holds it.
+        the only one that still holds it. What is behind in a queue that moves is not lost: not sent.
         """
         due = []
+        is_moving = not of_peers and 0 <= now_ms - self._moved_ms < RETRANSMIT_MS
         for entry in self._entries.values():
+            if is_moving and entry.added_ms > self._moved_up_to_ms:
+                continue
             # The clock may have been set back: then nothing was sent lately.
             is_recent = 0 <= now_ms - entry.sent_ms < RETRANSMIT_MS
             if (entry.is_local or of_peers) and not is_recent:

@@ -66,7 +66,7 @@ class Parts:
         """A block is final and on disk: whoever waits for its transactions is told."""
         now_ms = self.clock_ms()
         self.receipts.remember(block.log_nodes)
-        for entry in self.mempool.remove([each.tx.tx_id for each in block.entries]):
+        for entry in self.mempool.finalise([each.tx for each in block.entries], now_ms):
             if entry.is_local:
                 self.metrics.commit_latency.observe(max(0, now_ms - entry.added_ms) / 1000)
         height = block.header.height

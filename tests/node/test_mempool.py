@@ -209,6 +209,34 @@ def test_what_was_sent_before_the_clock_was_set_back_is_sent_again() -> None:
     assert mempool.due_again(NOW - 3_600_000 + 1_999) == []
 
 
+def test_what_is_behind_in_a_queue_that_moves_is_not_sent_again() -> None:
+    mempool = pool()
+    first, lost, second, behind = some(mempool, 4)
+    for place, tx in enumerate((first, lost, second, behind)):
+        mempool.add(tx, NOW + place, is_local=True)
+    mempool.finalise([first, second], NOW + 5_000)
+    assert [lost.raw] == mempool.due_again(NOW + 5_001)
+    assert [lost.raw, behind.raw] == mempool.due_again(NOW + 7_001)
+
+
+def test_what_became_final_is_known_again_for_a_while() -> None:
+    mempool = pool()
+    came, unknown, other = some(mempool, 3)
+    mempool.add(came, NOW, is_local=False)
+    assert [came.tx_id] == [entry.tx.tx_id for entry in mempool.finalise([came, unknown], NOW)]
+    assert [mempool.is_lately_final(tx.raw) for tx in (came, unknown, other)] == [True, True, False]
+    assert len(mempool) == 0
+
+
+def test_what_became_final_is_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    mempool = pool()
+    first, second, third = some(mempool, 3)
+    monkeypatch.setattr("node.mempool.FINAL_BYTES_MAX", len(first.raw) + len(second.raw))
+    for tx in (first, second, second, third):
+        mempool.finalise([tx], NOW)
+    assert [mempool.is_lately_final(tx.raw) for tx in (first, second, third)] == [False, True, True]
+
+
 # --- outcomes -----------------------------------------------------------------------------------------
 
 
