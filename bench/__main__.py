@@ -6,8 +6,8 @@ import argparse
 import json
 import sys
 
-from bench.figures import FIGURES
 from bench.machine import describe_machine
+from bench.registry import FIGURES
 
 RUNS_DEFAULT = 3
 

@@ -7,8 +7,10 @@ import json
 import pytest
 
 from bench.__main__ import main
-from bench.figures import FIGURES, Figure, Sizes
+from bench.figures import Figure
 from bench.machine import describe_machine
+from bench.registry import FIGURES
+from bench.sizes import Sizes
 
 SMALL = Sizes(
     throughput_transactions=60,
