@@ -277,11 +277,17 @@ def full_disk(run: Run) -> None:
 def damaged_disk(run: Run) -> None:
     """The node says that its database is damaged, and stops; emptied, it fetches all from the others.
 
-    Damage in what nobody reads is found by the doctor. Afterwards the sound disk is put back.
+    Damage in what nobody reads is found by the doctor. The damaged copy is an old one, so that nobody votes
+    on it while the damage is not noticed: the sound disk, put back, would be older than those votes. Nor is
+    it put back when the emptied node votes, as it may once the others need its old votes no more.
     """
     cluster, [node] = run.cluster, run.pick(1)
     cluster.kill(node)
     copy = cluster.copy_disk(node, "data.damaged")
+    cluster.launch(node)
+    run.recover(node)
+    run.hold(run.rng.uniform(2, 4), goes_on=True)
+    cluster.kill(node)
     cluster.data(node).rename(cluster.kept(node))
     copy.rename(cluster.data(node))
     how = damage(cluster.data(node), run.rng)
@@ -305,9 +311,13 @@ def damaged_disk(run: Run) -> None:
         cluster.launch(node)
         run.note("killed while it fetched")
     run.recover(node)
-    run.note("then votes locked" if run.locked(node) else "then votes")
     run.hold(3, goes_on=True)
-    _sound_disk(run, node)
+    if run.locked(node):
+        run.note("then votes locked")
+        _sound_disk(run, node)
+    else:
+        run.note("then votes")
+        shutil.rmtree(cluster.kept(node))
 
 
 def torn_disk(run: Run) -> None:
