@@ -24,14 +24,14 @@ from pathlib import Path
 
 from bench.machine import describe_machine
 from client.testnet import Testnet
+from client.testnet.wires import wire_up
 from tests.torture import checks
 from tests.torture.accounts import accounts_of, open_accounts
-from tests.torture.cluster import CLOCKS, NODES, Cluster, Disk, TortureFailed, make_network, wire_up
+from tests.torture.cluster import CLOCKS, NODES, ROOT, Cluster, Disk, TortureFailed, make_network, put_on_disk
 from tests.torture.faults import FAULT_OF, FAULTS, Fault
 from tests.torture.report import Report
 from tests.torture.run import Run
 from tests.torture.watch import Watch
-from tests.torture.wires import ROOT
 
 ACCOUNTS_EACH = 20
 CLIENTS = 2
@@ -69,7 +69,7 @@ class Torture:
         with ExitStack() as stack:
             disk = stack.enter_context(Disk(testnet.nodes[disk_node].directory / "disk"))
             self.report.disk = "a tmpfs" if disk.mounted else "a limit on the size of files (RLIMIT_FSIZE)"
-            testnet, wires = wire_up(testnet, disk, disk_node)
+            testnet, wires = wire_up(put_on_disk(testnet, disk, disk_node))
             self.report.names = [node.federation for node in testnet.nodes]
             stack.enter_context(wires)
             watch = Watch(testnet, self.wrong)

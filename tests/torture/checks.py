@@ -23,7 +23,7 @@ from client.api import Client
 from client.drafts import id_of
 from client.testnet import Testnet
 from tests.torture import journal
-from tests.torture.wires import ROOT
+from tests.torture.cluster import ROOT
 
 SHOWN_MAX = 5
 ALARM = re.compile(r"\balarm\b.*\bcode=(\w+)")

@@ -17,11 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from client.testnet import Founding, Testnet, create, federation_names, open_testnet
-from client.testnet.ports import free_ports
+from client.testnet.wires import Wires
 from config import ConsensusSection, LogSection, load, split_address, write_toml
 from tests.torture.watch import Watch
-from tests.torture.wires import Wires
 
+ROOT = Path(__file__).resolve().parents[2]
 NODES = 4
 TIMEOUT_MS, TIMEOUT_MAX_MS = 500, 4_000
 HEARTBEAT_MS = 3_000
@@ -48,25 +48,12 @@ def make_network(directory: Path) -> Testnet:
     )
 
 
-def wire_up(testnet: Testnet, disk: Disk, disk_node: int) -> tuple[Testnet, Wires]:
-    """Puts a wire between each node and each other that it may dial, and one node's data on `disk`."""
-    pairs = [(one, other) for one in range(NODES) for other in range(NODES) if one != other]
-    listening = [split_address(node.config.listen.peer, "listen.peer")[1] for node in testnet.nodes]
-    ports = {
-        pair: (port, listening[pair[1]]) for pair, port in zip(pairs, free_ports(len(pairs)), strict=True)
-    }
-    index = {node.federation: position for position, node in enumerate(testnet.nodes)}
-    for dials, node in enumerate(testnet.nodes):
-        file = node.directory / "node.toml"
-        config = load(file)
-        peers = tuple(
-            replace(peer, address=f"127.0.0.1:{ports[dials, index[peer.federation]][0]}")
-            for peer in config.peers
-        )
-        data_dir = disk.directory / "data" if dials == disk_node else config.node.data_dir
-        section = replace(config.node, data_dir=data_dir)
-        write_toml(replace(config, peers=peers, node=section), file)
-    return open_testnet(testnet.directory), Wires(ports)
+def put_on_disk(testnet: Testnet, disk: Disk, disk_node: int) -> Testnet:
+    """Puts one node's data on `disk`."""
+    file = testnet.nodes[disk_node].directory / "node.toml"
+    config = load(file)
+    write_toml(replace(config, node=replace(config.node, data_dir=disk.directory / "data")), file)
+    return open_testnet(testnet.directory)
 
 
 class Disk:

@@ -15,9 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.torture.cluster import NODES, Cluster, TortureFailed
+from tests.torture.cluster import NODES, ROOT, Cluster, TortureFailed
 from tests.torture.watch import tail
-from tests.torture.wires import ROOT
 
 STANDS_STILL_AFTER_SECONDS = 3.0
 """What was on its way when a quorum was lost may still become final."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from client.outcomes import Kind, Outcome
-from client.testnet.ports import free_ports
 from tests.torture.checks import (
     History,
     Place,
@@ -25,7 +23,6 @@ from tests.torture.checks import (
 )
 from tests.torture.cluster import CLOCKS
 from tests.torture.journal import Journal, Line, read
-from tests.torture.wires import Wires
 
 ID = "ab" * 32
 
@@ -126,45 +123,6 @@ def test_the_journals_of_clients_are_read_and_held_against_the_log(tmp_path: Pat
 )
 def test_a_log_is_read_for_what_no_fault_explains(line: str, what: str) -> None:
     assert amiss(line) == what
-
-
-def test_a_wire_carries_delays_holds_up_and_cuts() -> None:
-    port, target = free_ports(2)
-    with (
-        socket.create_server(("127.0.0.1", target)) as server,
-        Wires({(0, 1): (port, target)}) as wires,
-        socket.create_connection(("127.0.0.1", port), 10) as dialled,
-    ):
-        server.settimeout(10)
-        answered, _ = server.accept()
-        with answered:
-            answered.settimeout(10)
-            dialled.sendall(b"hello")
-            assert answered.recv(5) == b"hello"
-            answered.sendall(b"back")
-            assert dialled.recv(4) == b"back"
-
-            wires.delay(150)
-            began = time.monotonic()
-            dialled.sendall(b"later")
-            assert answered.recv(5) == b"later"
-            assert time.monotonic() - began >= 0.14
-            wires.mend()
-
-            wires.mute({0}, {1})
-            dialled.sendall(b"held")
-            answered.sendall(b"heard")
-            assert dialled.recv(5) == b"heard"
-            answered.settimeout(0.2)
-            with pytest.raises(TimeoutError):
-                answered.recv(4)
-            answered.settimeout(10)
-            wires.mend()
-            assert answered.recv(4) == b"held"
-
-            wires.cut({0}, {1})
-            with pytest.raises(ConnectionResetError):
-                dialled.recv(1)
 
 
 def test_a_clock_is_shifted_for_a_node_and_for_nothing_else(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.torture.wires import ROOT
+from tests.torture.cluster import ROOT
 
 FAULTS = "kill-all,split,clock-far,strangers"
 

@@ -1,6 +1,11 @@
-"""The wires between the nodes, as the torture sees them: who is cut off from whom, and how slow it is.
+"""The wires between the nodes of a test network: who is cut off from whom, and how slow it is.
 
 Decides what each wire must do; proxy.py, in a process of its own, does it.
+
+    testnet, wires = wire_up(create(directory))
+    with wires, testnet:
+        testnet.start()
+        wires.delay(50)
 """
 
 from __future__ import annotations
@@ -9,10 +14,35 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+import client
+from client.testnet import Testnet, open_testnet
+from client.testnet.ports import free_ports
+from config import load, split_address, write_toml
+
 AS_NEW: dict[str, bool | int] = {"cut": False, "up": True, "down": True, "delay_ms": 0}
+
+
+def wire_up(testnet: Testnet) -> tuple[Testnet, Wires]:
+    """Puts a wire between each node and each other: into the nodes' files, so before they start."""
+    nodes = range(len(testnet.nodes))
+    pairs = [(one, other) for one in nodes for other in nodes if one != other]
+    listening = [split_address(node.config.listen.peer, "listen.peer")[1] for node in testnet.nodes]
+    ports = {
+        pair: (port, listening[pair[1]]) for pair, port in zip(pairs, free_ports(len(pairs)), strict=True)
+    }
+    index = {node.federation: position for position, node in enumerate(testnet.nodes)}
+    for dials, node in enumerate(testnet.nodes):
+        file = node.directory / "node.toml"
+        config = load(file)
+        peers = tuple(
+            replace(peer, address=f"127.0.0.1:{ports[dials, index[peer.federation]][0]}")
+            for peer in config.peers
+        )
+        write_toml(replace(config, peers=peers), file)
+    return open_testnet(testnet.directory), Wires(ports)
 
 
 class Wires:
@@ -22,11 +52,11 @@ class Wires:
         """`ports`: (who dials, whom) to (where it dials, where that one listens)."""
         self._pairs = sorted(ports)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.torture.proxy"],
+            [sys.executable, "-m", "client.testnet.proxy"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            cwd=ROOT,
+            cwd=Path(client.__file__).resolve().parents[1],
             start_new_session=True,
         )
         self._say({"open": {_name(*pair): ports[pair] for pair in self._pairs}})
