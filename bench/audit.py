@@ -12,7 +12,7 @@ from statistics import median
 from audit.archive import write_export
 from bench.figures import Figure, Say
 from bench.load import flood
-from bench.network import ACCOUNTS, VALIDATORS, running_bench
+from bench.network import ACCOUNTS, MEMBERS, running_bench
 from bench.sizes import SIZES, Sizes
 
 
@@ -34,7 +34,7 @@ def audit(runs: int, say: Say, sizes: Sizes = SIZES) -> Figure:
             rates.append(manifest["transactions"] / passed)
             say(f"  {values[-1]:,.0f} transactions a second of a core, {rates[-1]:,.0f} a second")
     parameters = {
-        "validators": VALIDATORS,
+        "members": MEMBERS,
         "accounts": ACCOUNTS,
         "transactions": manifest["transactions"],
         "blocks": manifest["blocks"],

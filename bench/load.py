@@ -1,4 +1,4 @@
-"""Sends what was signed before, and takes the time: as fast as it is taken, or at a rate.
+"""Sends what was signed before, and takes the time: as fast as it is taken, at a rate, or one by one.
 
 Decides when the clock starts and stops. An outcome that is not final ends the bench with an error.
 """
@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 from bench.network import Bench
 from client.drafts import id_of
 from client.flow import flow
-from client.outcomes import Kind
+from client.outcomes import Kind, Outcome
 
 FLOW_BATCH = 200
+TOGETHER_SECONDS = 0.005
+"""At a high rate, what falls due within so long is sent in one message."""
 
 
 def flood(bench: Bench, signed: Sequence[bytes], window: int, batch: int = FLOW_BATCH) -> float:
@@ -21,8 +23,7 @@ def flood(bench: Bench, signed: Sequence[bytes], window: int, batch: int = FLOW_
     final = 0
     began = time.perf_counter()
     for outcome in flow(bench.client, signed, window=window, batch=batch):
-        if outcome.kind is not Kind.FINAL:
-            raise outcome.error() or RuntimeError("an outcome is neither")
+        _require_final(outcome)
         final += 1
     seconds = time.perf_counter() - began
     if final != len(signed):
@@ -30,23 +31,52 @@ def flood(bench: Bench, signed: Sequence[bytes], window: int, batch: int = FLOW_
     return seconds
 
 
-def paced(bench: Bench, signed: Sequence[bytes], rate: int) -> list[float]:
-    """Sends one every 1/rate seconds, whatever comes back; milliseconds from due time to verified receipt."""
+def paced(bench: Bench, signed: Sequence[bytes], rate: int) -> tuple[list[float], float]:
+    """Sends `rate` a second, whatever comes back: (milliseconds from due time to verified receipt of each,
+    receipts per second from the first to the last).
+
+    Above 200 a second, those due within 5 ms are due, and sent, together at the beginning of them.
+    """
+    together = max(1, round(rate * TOGETHER_SECONDS))
     due: dict[bytes, float] = {}
     ids = [id_of(raw) for raw in signed]
     began = time.perf_counter() + 0.1
 
     def source() -> Iterator[bytes]:
         for index, raw in enumerate(signed):
-            at = began + index / rate
+            at = began + (index - index % together) / rate
             while (left := at - time.perf_counter()) > 0:
                 time.sleep(left)
             due[ids[index]] = at
             yield raw
 
+    values: list[float] = []
+    first = last = 0.0
+    for outcome in flow(bench.client, source(), window=len(signed), batch=together, want_receipts=True):
+        _require_receipt(outcome)
+        last = time.perf_counter()
+        first = first or last
+        values.append((last - due[outcome.tx_id]) * 1000)
+    return values, (len(values) - 1) / (last - first)
+
+
+def one_by_one(bench: Bench, signed: Sequence[bytes]) -> list[float]:
+    """Sends each when the one before has its receipt; milliseconds from sending to verified receipt."""
     values = []
-    for outcome in flow(bench.client, source(), window=len(signed), batch=1, want_receipts=True):
-        if outcome.kind is not Kind.FINAL or outcome.receipt is None:
-            raise outcome.error() or RuntimeError("a final outcome has no receipt")
-        values.append((time.perf_counter() - due[outcome.tx_id]) * 1000)
+    for raw in signed:
+        began = time.perf_counter()
+        [outcome] = bench.client.submit([raw])
+        _require_receipt(outcome)
+        values.append((time.perf_counter() - began) * 1000)
     return values
+
+
+def _require_final(outcome: Outcome) -> None:
+    if outcome.kind is not Kind.FINAL:
+        raise outcome.error() or RuntimeError("an outcome is neither")
+
+
+def _require_receipt(outcome: Outcome) -> None:
+    _require_final(outcome)
+    if outcome.receipt is None:
+        raise RuntimeError("a final outcome has no receipt")

@@ -1,16 +1,33 @@
-"""Every figure by its name."""
+"""Every figure by its name, and the sizes of network at which it is measured."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from bench.audit import audit
 from bench.figures import Figure
-from bench.finality import latency, multileg, throughput
+from bench.finality import curve, latency, multileg, redemptions, throughput
+from bench.network import MEMBERS
+from bench.wan import wan
 
-FIGURES: dict[str, Callable[..., Figure]] = {
-    "throughput": throughput,
-    "multileg": multileg,
-    "latency": latency,
-    "audit": audit,
+
+class Measure(NamedTuple):
+    """How a figure is measured."""
+
+    run: Callable[..., Figure]
+    """(runs, say) to the figure; and `members=` when there are several."""
+    members: tuple[int, ...] = (MEMBERS,)
+    """Sizes of network."""
+
+
+FIGURES: dict[str, Measure] = {
+    "throughput": Measure(throughput, (4, 7, 10)),
+    "multileg": Measure(multileg),
+    "redemptions": Measure(redemptions),
+    "latency": Measure(latency),
+    "curve": Measure(curve),
+    "wan": Measure(wan),
+    "audit": Measure(audit),
 }
+"""In the order in which `all` measures them."""
