@@ -89,6 +89,8 @@ class Spoiler:
         self.directory = history.export(directory)
         self.genesis_hash = history.hash
         self.files = {name: (self.directory / name).read_bytes() for name in FILES}
+        self._written = dict(self.files)
+        self._manifest = json.loads(self.files[MANIFEST])
         self.frames = frames(self.directory / HISTORY)
         self._ends = list(accumulate(LENGTH_BYTES + len(frame) for frame in self.frames))
 
@@ -104,12 +106,13 @@ class Spoiler:
         """The report on the export with one file changed; `careful`: and the manifest made right."""
         written = {**self.files, name: data}
         if careful and name != MANIFEST:
-            manifest = json.loads(written[MANIFEST])
             described = {"bytes": len(data), "sha256": sha256(data).hexdigest()}
-            manifest["files"][name] = described
-            written[MANIFEST] = manifest_bytes(manifest)
+            described_files = self._manifest["files"] | {name: described}
+            written[MANIFEST] = manifest_bytes(self._manifest | {"files": described_files})
         for each in FILES:
-            (self.directory / each).write_bytes(written[each])
+            if written[each] != self._written[each]:
+                (self.directory / each).write_bytes(written[each])
+        self._written = written
         return verify_export(self.directory, self.genesis_hash)
 
     def verify_frames(self, contents: Iterable[bytes]) -> Report:

@@ -2,7 +2,8 @@
 
 By default every byte of the smallest history with one other value, one byte of every kind of field that
 occurs in a whole year, and 300 bytes of each file of proof; with `--exhaustive` every other value of every
-byte, every bit of a history of four members, and twenty bytes of each kind.
+byte, every bit of a history of four members, and twenty bytes of each kind. Nothing is left out of it: where
+there are parts, they are ranges of positions (or of kinds).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ledger import records
 from proofs.evidence import make_evidence
 from tests.audit.forks import double_spend
 from tests.audit.history import History, state_proof
+from tests.audit.parts import Part
 from tests.audit.tampering import Spoiler, changed, small, tiny
 from tests.audit.wirefields import spans
 from tests.audit.year import year
@@ -42,11 +44,13 @@ REMEMBERED_POSITIONS = 32
 
 
 def other_values(
-    data: bytes, chance: random.Random, exhaustive: bool, most: int | None = None
+    data: bytes, chance: random.Random, exhaustive: Part | None, most: int | None = None
 ) -> Iterator[tuple[int, int]]:
     """(position, value): for every byte, or as many as are wanted, one other value; or all of every byte."""
     positions: Sequence[int] = range(len(data))
-    if most is not None and not exhaustive:
+    if exhaustive:
+        positions = exhaustive.of(positions)
+    elif most is not None:
         positions = sorted(chance.sample(positions, min(most, len(positions))))
     for some in batched(positions):
         with remembered():
@@ -75,7 +79,7 @@ def check_found(spoiler: Spoiler, name: str, position: int, report: Report, what
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_byte_of_a_small_export(tmp_path: Path, name: str, exhaustive: bool) -> None:
+def test_every_byte_of_a_small_export(tmp_path: Path, name: str, exhaustive: Part | None) -> None:
     spoiler = Spoiler(tiny(), tmp_path / "export")
     data = spoiler.files[name]
     count = 0
@@ -83,19 +87,21 @@ def test_every_byte_of_a_small_export(tmp_path: Path, name: str, exhaustive: boo
         report = spoiler.verify(name, changed(data, position, value))
         check_found(spoiler, name, position, report, f"{name}, byte {position} became {value}")
         count += 1
-    assert count == len(data) * (255 if exhaustive else 1)
+    assert count == (len(exhaustive.of(data)) * 255 if exhaustive else len(data))
 
 
 @pytest.mark.parametrize("careful", [False, True], ids=["as it is", "with the manifest made right"])
 @pytest.mark.parametrize("name", FILES)
 def test_bits_of_an_export_of_four_members(
-    tmp_path: Path, name: str, careful: bool, exhaustive: bool
+    tmp_path: Path, name: str, careful: bool, exhaustive: Part | None
 ) -> None:
     spoiler = Spoiler(small(), tmp_path / "export")
     data = spoiler.files[name]
     chance = random.Random(f"{name} {careful}")
-    positions = range(len(data)) if exhaustive else chance.sample(range(len(data)), OF_FOUR_MEMBERS)
-    for some in batched(positions):
+    everything = range(len(data))
+    for some in batched(
+        exhaustive.of(everything) if exhaustive else chance.sample(everything, OF_FOUR_MEMBERS)
+    ):
         with remembered():
             for position in some:
                 for bit in range(8) if exhaustive else [chance.randrange(8)]:
@@ -118,16 +124,17 @@ def places_by_kind(spoiler: Spoiler) -> dict[tuple[str, str], list[int]]:
     return places
 
 
-def test_a_byte_of_every_kind_of_field(tmp_path: Path, exhaustive: bool) -> None:
+def test_a_byte_of_every_kind_of_field(tmp_path: Path, exhaustive: Part | None) -> None:
     spoiler = Spoiler(year(), tmp_path / "export")
-    chance = random.Random("kinds")
     places = places_by_kind(spoiler)
     covered = sum(len(positions) for positions in places.values())
     assert covered == len(spoiler.files[HISTORY]) + len(spoiler.files[GENESIS])
     assert len(places) > 400
     wanted = OF_A_KIND_EXHAUSTIVE if exhaustive else OF_A_KIND
+    kinds = list(places.items())
     with remembered():
-        for (name, kind), positions in places.items():
+        for (name, kind), positions in exhaustive.of(kinds) if exhaustive else kinds:
+            chance = random.Random(f"{name} {kind}")
             for position in chance.sample(positions, min(wanted, len(positions))):
                 data = spoiler.files[name]
                 value = chance.choice([value for value in range(256) if value != data[position]])
@@ -162,7 +169,7 @@ def _first(history: History, kind: str) -> int:
 
 
 @pytest.mark.parametrize("what", receipts())
-def test_every_byte_of_a_receipt_or_a_proof(tmp_path: Path, what: str, exhaustive: bool) -> None:
+def test_every_byte_of_a_receipt_or_a_proof(tmp_path: Path, what: str, exhaustive: Part | None) -> None:
     history = year()
     data = receipts()[what](history)
     path = tmp_path / "file"
@@ -180,7 +187,7 @@ def test_every_byte_of_a_receipt_or_a_proof(tmp_path: Path, what: str, exhaustiv
 
 
 @pytest.mark.parametrize("length", ["one", "several"])
-def test_every_byte_of_evidence(tmp_path: Path, length: str, exhaustive: bool) -> None:
+def test_every_byte_of_evidence(tmp_path: Path, length: str, exhaustive: Part | None) -> None:
     first, second = double_spend()
     if length == "several":
         data = compare_exports(first.export(tmp_path / "a"), second.export(tmp_path / "b")).evidence_bytes

@@ -15,6 +15,7 @@ from ayni.v1.block_pb2 import CertifiedBlock
 from ayni.v1.receipt_pb2 import ExportHead
 from tests.audit.forks import double_spend
 from tests.audit.history import History
+from tests.audit.parts import Part
 from tests.audit.tampering import Spoiler, joined, small, tiny
 from tests.audit.wirefields import spans
 from tests.sim.signatures import remembered
@@ -78,10 +79,13 @@ def test_a_frame_that_moved_elsewhere(spoiler: Spoiler) -> None:
                 assert (height, field) == (min(one, place), "header.parent"), (one, place)
 
 
-def test_a_frame_that_is_shorter_or_longer_than_its_message(spoiler: Spoiler, exhaustive: bool) -> None:
+def test_a_frame_that_is_shorter_or_longer_than_its_message(
+    spoiler: Spoiler, exhaustive: Part | None
+) -> None:
     chance = random.Random("shorter")
     for at, frame in enumerate(spoiler.frames):
-        lengths = range(len(frame)) if exhaustive else sorted(chance.sample(range(len(frame)), 12))
+        every = range(len(frame))
+        lengths = exhaustive.of(every) if exhaustive else sorted(chance.sample(every, 12))
         changed = [frame[:length] for length in lengths] + [frame + b"\0", frame + frame]
         may_lack = without_finalization(frame) if 0 < at < len(spoiler.frames) - 1 else None
         for content in [*changed, may_lack] if may_lack else changed:
@@ -94,14 +98,14 @@ def test_a_frame_that_is_shorter_or_longer_than_its_message(spoiler: Spoiler, ex
             assert field, (at, len(content))
 
 
-def test_a_history_that_is_cut_anywhere(tmp_path: Path, exhaustive: bool) -> None:
+def test_a_history_that_is_cut_anywhere(tmp_path: Path, exhaustive: Part | None) -> None:
     """The head says how many blocks there are; a cut inside a frame is found where it is."""
     spoiler = Spoiler(tiny(), tmp_path / "export")
     data = spoiler.files[HISTORY]
     ends = {spoiler.starts_at(height) - LENGTH_BYTES: height for height in range(1, len(spoiler.frames))}
     chance = random.Random("cut")
-    lengths = range(len(data)) if exhaustive else {*ends, *chance.sample(range(len(data)), CUTS), 0, 1, 3, 4}
-    for length in lengths:
+    every = range(len(data))
+    for length in exhaustive.of(every) if exhaustive else {*ends, *chance.sample(every, CUTS), 0, 1, 3, 4}:
         height, field = first_in_history(spoiler.verify(HISTORY, data[:length]))
         if length in ends:
             assert field in ("head.blocks", "finalization"), length

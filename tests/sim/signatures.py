@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from proofs import signing
@@ -14,8 +15,9 @@ from proofs import signing
 
 @contextmanager
 def remembered() -> Iterator[None]:
-    """While it lasts, libsodium is asked once about each signature."""
-    original = signing.open_signed
+    """While it lasts, libsodium is asked once about each signature, and each key."""
+    keys: Any = signing  # a name that it imports, and does not say it exports
+    original, original_of_keys = signing.open_signed, keys.crypto_core_ed25519_is_valid_point
     known: dict[tuple[bytes, bytes], int] = {}
 
     def open_signed(message: Any, length: Any, signed: bytes, signed_length: int, public_key: bytes) -> int:
@@ -26,7 +28,8 @@ def remembered() -> Iterator[None]:
         return answer
 
     signing.open_signed = open_signed
+    keys.crypto_core_ed25519_is_valid_point = cache(original_of_keys)
     try:
         yield
     finally:
-        signing.open_signed = original
+        signing.open_signed, keys.crypto_core_ed25519_is_valid_point = original, original_of_keys
