@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import time
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
-
-import grpc
 
 from proofs.signing import SigningKey, verify
 
 CALIBRATION_SECONDS = 0.5
+LIBRARIES = ("grpcio", "protobuf", "pynacl", "plyvel")
+"""Those that most of the time is spent in."""
 
 
 def describe_machine() -> dict[str, str | int]:
-    """Processor, cores this process may use, memory, system, Python, gRPC, and how fast a core is now."""
+    """Processor, cores this process may use, memory, system, versions, and how fast a core is now."""
     return {
         "processor": _first("/proc/cpuinfo", "model name") or platform.processor() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0,
         "memory_mib": int((_first("/proc/meminfo", "MemTotal") or "0").split()[0]) // 1024,
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "grpc": grpc.__version__,
+        **{library: version(library) for library in LIBRARIES},
+        "commit": _commit(),
         "verifications_per_second": _verifications_per_second(),
     }
 
@@ -42,6 +46,17 @@ def _verifications_per_second() -> int:
             verify(key.public_key, message, signature)
         count += 50
     return int(count / spent)
+
+
+@cache
+def _commit() -> str:
+    """What was measured: the commit, "-dirty" when files differ from it; empty outside a repository."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip()
 
 
 def _first(file: str, key: str) -> str:
