@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -261,6 +262,15 @@ def test_tests_do_not_sleep_or_mock() -> None:
         or (isinstance(node, ast.Import) and any(alias.name.startswith("unittest") for alias in node.names))
     ]
     assert found == []
+
+
+def test_no_property_is_refuted_by_a_busy_machine() -> None:
+    """tests/conftest.py says so once, for all of them."""
+    assert settings.default is not None
+    assert settings.default.deadline is None
+    assert HealthCheck.too_slow in settings.default.suppress_health_check
+    said_again = [relative(path) for path in python_files("tests") if "deadline=None" in path.read_text()]
+    assert said_again == ["tests/conftest.py", "tests/test_house.py"]
 
 
 @pytest.mark.parametrize("script", ["scripts/demo", "scripts/test", "scripts/bench", ".ci/run"])

@@ -197,7 +197,7 @@ class Ledger(RuleBasedStateMachine):
 
 
 Ledger.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40, stateful_step_count=30, suppress_health_check=list(HealthCheck)
 )
 TestLedger = Ledger.TestCase
 
@@ -206,7 +206,7 @@ def context(world: World) -> Context:
     return Context(State(Overlay(world.state.block.base, None)), 5, world.time_ms, 4, b"")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(said=st.lists(st.tuples(accounts, accounts, amounts), max_size=12))
 def test_many_payments_in_one_book_are_what_they_are_one_by_one(said: list[tuple[str, str, int]]) -> None:
     world = WORLD
@@ -223,7 +223,7 @@ def test_many_payments_in_one_book_are_what_they_are_one_by_one(said: list[tuple
         assert together.state.balance(name, "EUC") == apart.state.balance(name, "EUC")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(parts=st.lists(st.integers(1, 300), min_size=1, max_size=8), items=st.integers(1, 60))
 def test_what_comes_back_of_a_deposit_depends_on_how_much_is_taken_back_not_in_how_many_parts(
     parts: list[int], items: int

@@ -440,7 +440,7 @@ def take(bare: Bare, step: Any) -> Refusal | None:
     return bare.do(*step)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(STEP, min_size=5, max_size=30))
 def test_the_books_hold_after_every_step_and_are_the_sums_of_the_postings(steps: list[Any]) -> None:
     bare = year_begun()
@@ -476,7 +476,7 @@ def check_sums(bare: Bare, sums: dict[tuple[int, str, str], int]) -> None:
             assert sum(due.amount for due in bare.state.organisation_unit(account, name).dues) == total
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(STEP, min_size=5, max_size=25))
 def test_lots_stay_in_order_and_every_expiring_one_is_indexed(steps: list[Any]) -> None:
     bare = year_begun()

@@ -284,7 +284,7 @@ def claims_and_debts(spec: dict[str, Any]) -> tuple[dict[str, int], dict[str, in
     return {n: t for n, t in totals.items() if t > 0}, {n: -t for n, t in totals.items() if t < 0}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(NETWORK)
 def test_every_settlement_keeps_the_books_and_the_pool_whole(spec: dict[str, Any]) -> None:
     bare = network(spec, sorted(spec["organisations"]))
@@ -297,7 +297,7 @@ def test_every_settlement_keeps_the_books_and_the_pool_whole(spec: dict[str, Any
         assert all(amount > 0 for amount in left) or all(amount < 0 for amount in left)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(NETWORK)
 def test_every_settlement_pays_all_it_has_and_no_more_than_is_claimed(spec: dict[str, Any]) -> None:
     bare = network(spec, sorted(spec["organisations"]))
@@ -319,7 +319,7 @@ def test_every_settlement_pays_all_it_has_and_no_more_than_is_claimed(spec: dict
         assert paid == (from_credit, from_deposit, debt - from_credit - from_deposit)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(NETWORK)
 def test_a_release_leaves_what_is_needed_and_goes_to_who_owes_nothing(spec: dict[str, Any]) -> None:
     bare = network(spec, sorted(spec["organisations"]))
@@ -331,7 +331,7 @@ def test_a_release_leaves_what_is_needed_and_goes_to_who_owes_nothing(spec: dict
             assert record.deposit == -(-spec["deposit_bp"] * record.outstanding // 10_000)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(NETWORK, st.randoms(use_true_random=False))
 def test_the_order_in_which_records_were_written_does_not_matter(spec: dict[str, Any], chance: Any) -> None:
     shuffled = sorted(spec["organisations"])
