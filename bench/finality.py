@@ -50,7 +50,10 @@ def multileg(runs: int, say: Say, sizes: Sizes = SIZES) -> Figure:
             MULTILEG_BATCH,
         )
     parameters = _parameters(
-        MEMBERS, distinct_payees=min(legs, ACCOUNTS - 1), transactions=sizes.multileg_transactions, legs=legs
+        MEMBERS,
+        distinct_accounts=1 + min(legs, ACCOUNTS - 1),
+        transactions=sizes.multileg_transactions,
+        legs=legs,
     )
     parameters["window"] = window
     return Figure("multileg", "legs/s", [value * legs for value in values], parameters, label=f"{legs}-legs")
