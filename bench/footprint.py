@@ -1,0 +1,48 @@
+"""What a node takes of memory and disk, for each transaction and each account.
+
+Decides what the figure is: the memory of a node process at the largest size. Measured in `walk.py`; the
+method is in bench/README.md.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from bench.figures import Figure, Say
+from bench.growth import parameters
+from bench.lengths import LENGTHS, Lengths
+from bench.walk import MIB, walk
+
+TAKEN = (
+    "node_mib",
+    "node_own_mib",
+    "node_files_mib",
+    "node_started_mib",
+    "disk_mib",
+    "account_disk_bytes",
+    "transaction_disk_bytes",
+    "account_written_bytes",
+    "transaction_written_bytes",
+    "transaction_log_bytes",
+    "write_amplification",
+)
+"""By the name in `walk.Point`; each is a series over the sizes."""
+
+
+def footprint(runs: int, say: Say, lengths: Lengths = LENGTHS) -> Figure:
+    """Memory of a node process that was restarted at the largest size and took some thousand transactions."""
+    points = walk(runs, say, lengths)
+    last = points[-1]
+    extra = {name: last.medians[name] for name in TAKEN if name != "node_mib"}
+    series = [{"size": point.size, **{name: point.medians[name] for name in TAKEN}} for point in points]
+    for before, after in pairwise(series):
+        grown = (after["node_mib"] - before["node_mib"]) * MIB
+        after["memory_bytes_for_each"] = grown / (after["size"] - before["size"])
+    return Figure(
+        "footprint",
+        "MiB",
+        last.values["node_mib"],
+        {"sizes": list(lengths.growth_sizes), "validators": 1, **parameters(lengths)},
+        extra,
+        series,
+    )
