@@ -103,7 +103,7 @@ def _curve(result: dict[str, Any]) -> str:
 
 
 def _wan(result: dict[str, Any]) -> str:
-    names = ("p10", "p50", "p99")
+    names = ("p10", "p50", "p99", "steady_p50")
     lines: dict[str, Points] = {
         name: [(point["delay_ms"], point[name]) for point in result["points"]] for name in names
     }

@@ -26,7 +26,9 @@ class Sizes:
     wan_delays_ms: tuple[int, ...] = (0, 10, 25, 50, 100)
     """One way."""
     wan_transactions: int = 60
-    """At each delay."""
+    """At each delay, one at a time; then at a rate."""
+    wan_rate: int = 20
+    wan_seconds: int = 5
     audit_transactions: int = 20_000
     warm_up_transactions: int = 1_000
     warm_up_multileg: int = 10

@@ -9,36 +9,49 @@ from __future__ import annotations
 from statistics import median
 
 from bench.figures import Figure, Say, percentile
-from bench.load import flood, one_by_one
+from bench.load import flood, one_by_one, paced
 from bench.network import ACCOUNTS, MEMBERS, wired_bench
 from bench.sizes import SIZES, Sizes
 
 
 def wan(runs: int, say: Say, sizes: Sizes = SIZES) -> Figure:
-    """From sending to a verified receipt, one transaction at a time, by one-way delay: milliseconds."""
-    measured: dict[int, list[list[float]]] = {delay: [] for delay in sizes.wan_delays_ms}
+    """From sending to a verified receipt, by one-way delay: milliseconds; one transaction at a time, and at a
+    low rate."""
+    alone: dict[int, list[list[float]]] = {delay: [] for delay in sizes.wan_delays_ms}
+    steady: dict[int, list[list[float]]] = {delay: [] for delay in sizes.wan_delays_ms}
     with wired_bench() as (bench, wires):
         flood(bench, bench.single_leg(sizes.warm_up_transactions), sizes.throughput_window)
         for run in range(runs):
             for delay in sizes.wan_delays_ms:
                 wires.delay(delay)
                 one_by_one(bench, bench.single_leg(MEMBERS))  # nothing of the delay before is on its way
-                values = one_by_one(bench, bench.single_leg(sizes.wan_transactions))
-                measured[delay].append(values)
-                say(f"run {run + 1} of {runs}: {delay} ms one way, p50 {percentile(values, 50):.1f} ms")
+                alone[delay].append(one_by_one(bench, bench.single_leg(sizes.wan_transactions)))
+                signed = bench.single_leg(sizes.wan_rate * sizes.wan_seconds)
+                steady[delay].append(paced(bench, signed, sizes.wan_rate)[0])
+                p50s = [percentile(values[delay][-1], 50) for values in (alone, steady)]
+                say(
+                    f"run {run + 1} of {runs}: {delay} ms one way, one at a time p50 {p50s[0]:.1f} ms, "
+                    f"{sizes.wan_rate} a second p50 {p50s[1]:.1f} ms"
+                )
     none, *_, longest = sizes.wan_delays_ms
-    computing = {percent: _of_runs(measured[none], percent) for percent in (10, 50, 99)}
-    points = [_point(delay, measured[delay], computing) for delay in sizes.wan_delays_ms]
+    computing = {percent: _of_runs(alone[none], percent) for percent in (10, 50, 99)}
+    points = [
+        _point(delay, alone[delay], computing)
+        | {f"steady_p{percent}": _of_runs(steady[delay], percent) for percent in (50, 99)}
+        for delay in sizes.wan_delays_ms
+    ]
     parameters = {
         "members": MEMBERS,
         "accounts": ACCOUNTS,
         "transactions": sizes.wan_transactions,
+        "rate": sizes.wan_rate,
+        "seconds": sizes.wan_seconds,
         "one_way_delays_ms": list(sizes.wan_delays_ms),
         "value_is_at_ms": longest,
         "client": "beside one node",
         "receipts": "verified",
     }
-    values = [percentile(run, 50) for run in measured[longest]]
+    values = [percentile(run, 50) for run in alone[longest]]
     return Figure("wan", "ms", values, parameters, points=points, label=str(MEMBERS))
 
 

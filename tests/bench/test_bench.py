@@ -28,6 +28,7 @@ SMALL = Sizes(
     curve_seconds=1,
     wan_delays_ms=(0, 80),
     wan_transactions=6,
+    wan_seconds=1,
     audit_transactions=60,
     warm_up_transactions=10,
     warm_up_multileg=1,
@@ -42,7 +43,7 @@ FILES = {
     "wan": "wan-4.json",
     "audit": "audit.json",
 }
-POINTS = {"curve": {"offered", "final", "p50", "p99"}, "wan": {"delay_ms", "p50", "delays_p50", "p99"}}
+POINTS = {"curve": {"offered", "final", "p50", "p99"}, "wan": {"delay_ms", "p50", "delays_p50", "steady_p99"}}
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
