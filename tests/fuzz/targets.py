@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from functools import cache
 
-from tests.fuzz import targets_answers, targets_client, targets_network, targets_proofs, targets_store
+from tests.fuzz import (
+    targets_answers,
+    targets_client,
+    targets_compare,
+    targets_network,
+    targets_proofs,
+    targets_store,
+)
 from tests.fuzz.engine import Target
 
 TARGETS: tuple[Target, ...] = (
     *targets_proofs.TARGETS,
+    *targets_compare.TARGETS,
     *targets_network.TARGETS,
     *targets_client.TARGETS,
     *targets_answers.TARGETS,
