@@ -14,8 +14,10 @@ from ledger.state import StateReader
 from proofs import statetree as shape
 from proofs.domains import STATE_NODE
 
-_CACHED_BUCKETS_MAX: Final = 100_000
+_CACHED_BYTES_MAX: Final = 192 << 20
+"""Of buckets: those of three million records."""
 _HASH: Final = 32
+_ENTRY: Final = 2 * _HASH
 
 
 class StateTree:
@@ -24,7 +26,10 @@ class StateTree:
     def __init__(self, reader: StateReader, bits: int) -> None:
         self.bits = bits
         self._reader = reader
-        self._buckets: dict[int, dict[bytes, bytes]] = {}
+        self._buckets: dict[int, bytes] = {}
+        """Each as it is hashed: 64 bytes for a record, where a dict takes four times as much."""
+        self.cached_bytes = 0
+        """Of buckets remembered."""
         self._nodes: list[bytes] = [b""] * (2 << bits)
         self._fill(reader.bucket_hashes())
 
@@ -59,13 +64,28 @@ class StateTree:
         return self.node(1)
 
     def bucket(self, index: int) -> dict[bytes, bytes]:
-        """key hash → value hash of a bucket; not to be changed."""
+        """key hash → value hash of a bucket."""
+        joined = self.joined_bucket(index)
+        return {
+            joined[at : at + _HASH]: joined[at + _HASH : at + _ENTRY] for at in range(0, len(joined), _ENTRY)
+        }
+
+    def joined_bucket(self, index: int) -> bytes:
+        """key hash ‖ value hash of each record in a bucket, ascending."""
         found = self._buckets.get(index)
         if found is None:
-            if len(self._buckets) >= _CACHED_BUCKETS_MAX:
-                self._buckets.clear()
-            found = self._buckets[index] = dict(self._reader.bucket(index))
+            entries = sorted(self._reader.bucket(index))
+            found = b"".join([part for entry in entries for part in entry])
+            self._keep(index, found)
         return found
+
+    def _keep(self, index: int, joined: bytes) -> None:
+        buckets = self._buckets
+        self.cached_bytes += len(joined) - len(buckets.get(index, b""))
+        buckets[index] = joined
+        while self.cached_bytes > _CACHED_BYTES_MAX:
+            for old in list(buckets)[: 1 + len(buckets) // 8]:
+                self.cached_bytes -= len(buckets.pop(old))
 
     def bucket_hashes(self) -> bytes:
         """All bucket hashes, in order."""
@@ -85,9 +105,8 @@ class StateTree:
         nodes = self._nodes
         for number, value in change.nodes.items():
             nodes[number] = value
-        if len(self._buckets) + len(change.buckets) > _CACHED_BUCKETS_MAX:
-            self._buckets.clear()
-        self._buckets.update(change.buckets)
+        for index, joined in change.buckets.items():
+            self._keep(index, joined)
 
 
 class TreeChange:
@@ -98,7 +117,7 @@ class TreeChange:
         self.tree = tree
         self.parent = parent
         self.nodes: dict[int, bytes] = {}
-        self.buckets: dict[int, dict[bytes, bytes]] = {}
+        self.buckets: dict[int, bytes] = {}
         self._put(writes)
         self._rehash()
 
@@ -124,32 +143,31 @@ class TreeChange:
         leaves = 1 << self.tree.bits
         return {index: self.nodes[leaves + index] for index in sorted(self.buckets)}
 
-    def _bucket(self, index: int) -> dict[bytes, bytes]:
+    def _bucket(self, index: int) -> bytes:
         change = self.parent
         while change is not None:
             if (found := change.buckets.get(index)) is not None:
                 return found
             change = change.parent
-        return self.tree.bucket(index)
+        return self.tree.joined_bucket(index)
 
     def _put(self, writes: Mapping[bytes, bytes]) -> None:
         shift = 32 - self.tree.bits
         for key, value in writes.items():
             key_hash = shape.key_hash(key)
             index = int.from_bytes(key_hash[:4], "big") >> shift
-            bucket = self.buckets.get(index)
-            if bucket is None:
-                bucket = self.buckets[index] = dict(self._bucket(index))
-            if value:
-                bucket[key_hash] = shape.value_hash(value)
-            else:
-                bucket.pop(key_hash, None)
+            joined = self.buckets.get(index)
+            if joined is None:
+                joined = self._bucket(index)
+            entry = key_hash + shape.value_hash(value) if value else b""
+            start, end = _place_of(key_hash, joined)
+            self.buckets[index] = joined[:start] + entry + joined[end:]
 
     def _rehash(self) -> None:
         leaves = 1 << self.tree.bits
         nodes = self.nodes
-        for index, bucket in self.buckets.items():
-            nodes[leaves + index] = shape.bucket_hash(sorted(bucket.items()))
+        for index, joined in self.buckets.items():
+            nodes[leaves + index] = shape.joined_bucket_hash(joined)
         changed, before = nodes.get, self._before()
         level = set(nodes)
         while level and 1 not in level:
@@ -175,3 +193,17 @@ class TreeChange:
         for change in reversed(below):
             unfinal.update(change.nodes)
         return lambda number: unfinal.get(number) or final[number]
+
+
+def _place_of(key_hash: bytes, joined: bytes) -> tuple[int, int]:
+    """From where to where the entry of a record is in a bucket; when it is not there, where it belongs."""
+    low, high = 0, len(joined) // _ENTRY
+    while low < high:
+        middle = (low + high) // 2
+        if joined[middle * _ENTRY : middle * _ENTRY + _HASH] < key_hash:
+            low = middle + 1
+        else:
+            high = middle
+    start = low * _ENTRY
+    is_there = joined[start : start + _HASH] == key_hash
+    return start, start + _ENTRY if is_there else start

@@ -33,7 +33,12 @@ def bucket_of(key_hash: bytes, bits: int) -> int:
 
 def bucket_hash(entries: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return the hash of a bucket, from its (key hash, value hash) pairs ascending by key hash."""
-    return sha256(STATE_BUCKET + b"".join([part for entry in entries for part in entry])).digest()
+    return joined_bucket_hash(b"".join([part for entry in entries for part in entry]))
+
+
+def joined_bucket_hash(joined: bytes) -> bytes:
+    """Return the hash of a bucket, from its key hash ‖ value hash entries ascending, one after the other."""
+    return sha256(STATE_BUCKET + joined).digest()
 
 
 EMPTY_BUCKET = bucket_hash(())
