@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
+from ayni.v1.block_pb2 import Header
+from ayni.v1.receipt_pb2 import Receipt
 from bench.network import Bench
 from client.drafts import id_of
 from client.flow import flow
@@ -60,14 +62,16 @@ def paced(bench: Bench, signed: Sequence[bytes], rate: int) -> tuple[list[float]
     return values, (len(values) - 1) / (last - first)
 
 
-def one_by_one(bench: Bench, signed: Sequence[bytes]) -> list[float]:
-    """Sends each when the one before has its receipt; milliseconds from sending to verified receipt."""
+def one_by_one(bench: Bench, signed: Sequence[bytes]) -> list[tuple[float, int]]:
+    """Sends each when the one before has its receipt: (milliseconds from sending to verified receipt, index
+    of the member that led the receipt's block)."""
     values = []
     for raw in signed:
         began = time.perf_counter()
         [outcome] = bench.client.submit([raw])
-        _require_receipt(outcome)
-        values.append((time.perf_counter() - began) * 1000)
+        receipt = _require_receipt(outcome)
+        passed = (time.perf_counter() - began) * 1000
+        values.append((passed, Header.FromString(receipt.header).leader))
     return values
 
 
@@ -76,7 +80,8 @@ def _require_final(outcome: Outcome) -> None:
         raise outcome.error() or RuntimeError("an outcome is neither")
 
 
-def _require_receipt(outcome: Outcome) -> None:
+def _require_receipt(outcome: Outcome) -> Receipt:
     _require_final(outcome)
     if outcome.receipt is None:
         raise RuntimeError("a final outcome has no receipt")
+    return outcome.receipt

@@ -103,13 +103,13 @@ def _curve(result: dict[str, Any]) -> str:
 
 
 def _wan(result: dict[str, Any]) -> str:
-    names = ("p10", "p50", "p99", "steady_p50")
+    names = ("near_p50", "far_p50", "steady_p50")
     lines: dict[str, Points] = {
         name: [(point["delay_ms"], point[name]) for point in result["points"]] for name in names
     }
     none = result["points"][0]
-    lines["three delays and p50 without delay"] = [
-        (point["delay_ms"], none["p50"] + 3 * point["delay_ms"]) for point in result["points"]
+    lines["three delays, and near_p50 without delay"] = [
+        (point["delay_ms"], none["near_p50"] + 3 * point["delay_ms"]) for point in result["points"]
     ]
     return draw("Finality over long lines", Axis("one-way delay, ms"), Axis("ms"), lines)
 
