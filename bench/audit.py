@@ -29,7 +29,7 @@ def audit(runs: int, say: Say, sizes: Sizes = SIZES) -> Figure:
             genesis = bench.testnet.genesis_hash.hex()
         for run in range(runs):
             say(f"run {run + 1} of {runs}: verifying it in a process of its own")
-            processor, passed = _audit_seconds(history, genesis)
+            processor, passed = audit_seconds(history, genesis)
             values.append(manifest["transactions"] / processor)
             rates.append(manifest["transactions"] / passed)
             say(f"  {values[-1]:,.0f} transactions a second of a core, {rates[-1]:,.0f} a second")
@@ -43,7 +43,7 @@ def audit(runs: int, say: Say, sizes: Sizes = SIZES) -> Figure:
     return Figure("audit", "transactions/s/core", values, parameters, {"all_cores": median(rates)})
 
 
-def _audit_seconds(history: Path, genesis: str) -> tuple[float, float]:
+def audit_seconds(history: Path, genesis: str) -> tuple[float, float]:
     """Processor time of one audit, and how long it took, in seconds. It runs in a process of its own;
     reading, its start-up, and the processes that it starts for other cores are included."""
     program = (

@@ -6,11 +6,9 @@ method is in bench/README.md.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from bench.figures import Figure, Say
 from bench.growth import parameters
-from bench.lengths import LENGTHS, Lengths
+from bench.sizes import SIZES, Sizes
 from bench.walk import MIB, walk
 
 TAKEN = (
@@ -29,20 +27,22 @@ TAKEN = (
 """By the name in `walk.Point`; each is a series over the sizes."""
 
 
-def footprint(runs: int, say: Say, lengths: Lengths = LENGTHS) -> Figure:
+def footprint(runs: int, say: Say, sizes: Sizes = SIZES) -> Figure:
     """Memory of a node process that was restarted at the largest size and took some thousand transactions."""
-    points = walk(runs, say, lengths)
+    points = walk(runs, say, sizes.lengths)
     last = points[-1]
     extra = {name: last.medians[name] for name in TAKEN if name != "node_mib"}
+    if len(points) > 1:
+        before = points[-2]
+        grown = (last.medians["node_mib"] - before.medians["node_mib"]) * MIB
+        extra["memory_bytes"] = grown / (last.size - before.size)
     series = [{"size": point.size, **{name: point.medians[name] for name in TAKEN}} for point in points]
-    for before, after in pairwise(series):
-        grown = (after["node_mib"] - before["node_mib"]) * MIB
-        after["memory_bytes_for_each"] = grown / (after["size"] - before["size"])
     return Figure(
         "footprint",
         "MiB",
         last.values["node_mib"],
-        {"sizes": list(lengths.growth_sizes), "validators": 1, **parameters(lengths)},
+        parameters(sizes.lengths),
         extra,
         series,
+        str(last.size),
     )

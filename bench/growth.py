@@ -6,13 +6,16 @@ is in bench/README.md.
 
 from __future__ import annotations
 
+from typing import Any
+
 from bench.figures import Figure, Say
-from bench.lengths import LENGTHS, Lengths
+from bench.lengths import Lengths
+from bench.sizes import SIZES, Sizes
 from bench.walk import Point, walk
 
 COSTS = (
     "transaction_us",
-    "transaction_long_up_us",
+    "transaction_restarted_us",
     "node_transaction_us",
     "statement_us",
     "account_with_proof_us",
@@ -24,9 +27,9 @@ COSTS = (
 """What a user waits for, by its name in `walk.Point`; each is a series over the sizes."""
 
 
-def growth(runs: int, say: Say, lengths: Lengths = LENGTHS) -> Figure:
+def growth(runs: int, say: Say, sizes: Sizes = SIZES) -> Figure:
     """Processor time of one more transaction at the largest size, in times of that at the smallest."""
-    points = walk(runs, say, lengths)
+    points = walk(runs, say, sizes.lengths)
     first, last = points[0], points[-1]
     cost = "transaction_us"
     values = [after / first.medians[cost] for after in last.values[cost]]
@@ -35,20 +38,24 @@ def growth(runs: int, say: Say, lengths: Lengths = LENGTHS) -> Figure:
         "growth",
         "times",
         values,
-        {"sizes": list(lengths.growth_sizes), "validators": 1, **parameters(lengths)},
+        parameters(sizes.lengths),
         ratios,
         [_shown(point) for point in points],
+        str(last.size),
     )
 
 
-def parameters(lengths: Lengths) -> dict[str, int]:
-    """With what a walk is measured, beside its sizes."""
+def parameters(lengths: Lengths) -> dict[str, Any]:
+    """With what a walk is measured."""
     return {
+        "members": 1,
+        "sizes": list(lengths.growth_sizes),
         "organisations": lengths.organisations,
         "dues": lengths.dues,
         "due_decisions": lengths.due_decisions,
-        "block_transactions": lengths.probe_block,
         "transactions_measured": lengths.probe_transactions,
+        "block_transactions": lengths.probe_block,
+        "reads": lengths.reads,
         "statement_lines": lengths.statement_lines,
         "node_transactions": lengths.node_transactions,
     }

@@ -17,7 +17,7 @@ class Lengths:
     """Organisations that owe, and are owed, at each settlement."""
     due_decisions: int = 20
     """Decisions that take effect at the height of the settlement."""
-    probe_transactions: int = 2_000
+    probe_transactions: int = 1_000
     """Executed to know what one costs."""
     probe_block: int = 100
     reads: int = 500

@@ -8,7 +8,10 @@ from typing import NamedTuple
 from bench.audit import audit
 from bench.figures import Figure
 from bench.finality import curve, latency, multileg, redemptions, throughput
+from bench.footprint import footprint
+from bench.growth import growth
 from bench.network import MEMBERS
+from bench.sync import sync
 from bench.wan import wan
 
 
@@ -29,5 +32,8 @@ FIGURES: dict[str, Measure] = {
     "curve": Measure(curve),
     "wan": Measure(wan),
     "audit": Measure(audit),
+    "sync": Measure(sync),
+    "growth": Measure(growth),
+    "footprint": Measure(footprint),
 }
 """In the order in which `all` measures them."""

@@ -1,8 +1,10 @@
-"""How much is sent to measure a figure of finality or of the audit."""
+"""How much is sent to measure a figure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from bench.lengths import LENGTHS, Lengths
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Sizes:
     audit_transactions: int = 20_000
     warm_up_transactions: int = 1_000
     warm_up_multileg: int = 10
+    lengths: Lengths = LENGTHS
 
 
 SIZES = Sizes()

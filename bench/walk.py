@@ -50,19 +50,19 @@ class Point(NamedTuple):
 
 
 @cache
-def walk(runs: int, say: Say, sizes: Lengths) -> tuple[Point, ...]:
+def walk(runs: int, say: Say, lengths: Lengths) -> tuple[Point, ...]:
     """Grows a history and measures it at each size; once for all the figures of this process."""
-    with founded(1, sizes.organisations) as history:
-        measured = _Measured(history, sizes, say)
-        return tuple(measured.at(size, runs) for size in sizes.growth_sizes)
+    with founded(1, lengths.organisations) as history:
+        measured = _Measured(history, lengths, say)
+        return tuple(measured.at(size, runs) for size in lengths.growth_sizes)
 
 
 class _Measured:
     """A history, and what is measured of it."""
 
-    def __init__(self, history: History, sizes: Lengths, say: Say) -> None:
+    def __init__(self, history: History, lengths: Lengths, say: Say) -> None:
         self._history = history
-        self._sizes = sizes
+        self._lengths = lengths
         self._say = say
         self._chance = random.Random(2)
         self._values: defaultdict[str, list[float]] = defaultdict(list)
@@ -71,11 +71,11 @@ class _Measured:
     def at(self, size: int, runs: int) -> Point:
         """Grows to `size` and measures."""
         self._values = defaultdict(list)
-        self._grow(size)
+        self._grow(size, runs)
         for run in range(runs):
             self._say(f"run {run + 1} of {runs} at {size:,}")
             with self._history.opened() as opened, as_in_a_node():
-                self._transactions(opened, "transaction")
+                self._transactions(opened, "transaction_restarted_us")
                 self._reads(opened, size)
                 self._settlement(opened)
             self._node()
@@ -85,8 +85,8 @@ class _Measured:
 
     # --- growing ------------------------------------------------------------------------------------
 
-    def _grow(self, size: int) -> None:
-        history, sizes = self._history, self._sizes
+    def _grow(self, size: int, runs: int) -> None:
+        history, lengths = self._history, self._lengths
         self._say(f"growing to {size:,} accounts and {size:,} transactions")
         accounts, began = history.accounts, history.taken()
         with history.opened() as opened, as_in_a_node():
@@ -95,12 +95,13 @@ class _Measured:
         with_accounts = history.taken()
         with history.opened() as opened, as_in_a_node():
             if not self._period:
-                for raws in (history.accreditations(sizes.dues), history.issues(sizes.dues)):
+                for raws in (history.accreditations(lengths.dues), history.issues(lengths.dues)):
                     opened.make(raws)
                 self._period = 1
             made = opened.chain.tip.frontier.size
-            self._fill(opened, size)
-            self._transactions(opened, "transaction_long_up")
+            self._fill(opened, size - runs * lengths.probe_transactions)
+            for _ in range(runs):
+                self._transactions(opened, "transaction_us")
             made = opened.chain.tip.frontier.size - made
         after = history.taken()
         log = (after.log - with_accounts.log) / made
@@ -113,8 +114,8 @@ class _Measured:
 
     def _fill(self, opened: Open, size: int) -> None:
         """Transfers until the log has `size` transactions; one in twenty goes to the shop."""
-        history, probe = self._history, self._sizes.probe_transactions
-        while (left := size - probe - opened.chain.tip.frontier.size) > 0:
+        history = self._history
+        while (left := size - opened.chain.tip.frontier.size) > 0:
             count = min(left, MAKING_BLOCK)
             to_shop = count // 20
             raws = history.transfers(to_shop, self._shop) + history.transfers(count - to_shop)
@@ -129,27 +130,26 @@ class _Measured:
 
     def _transactions(self, opened: Open, name: str) -> None:
         """Processor time of a transaction, from its bytes to the disk, in blocks of some."""
-        block, count = self._sizes.probe_block, self._sizes.probe_transactions
+        block, count = self._lengths.probe_block, self._lengths.probe_transactions
         raws = self._history.transfers(count)
-        began = time.process_time(), time.thread_time()
+        began = time.thread_time()
         for at in range(0, count, block):
             opened.take(raws[at : at + block])
-        self._add(f"{name}_us", 1e6 * (time.thread_time() - began[1]) / count)
-        self._add(f"{name}_all_threads_us", 1e6 * (time.process_time() - began[0]) / count)
+        self._add(name, 1e6 * (time.thread_time() - began) / count)
 
     def _reads(self, opened: Open, size: int) -> None:
         """Processor time of what a client asks for."""
-        history, count = self._history, self._sizes.reads
+        history, count = self._history, self._lengths.reads
         reads = Reads(opened.founding, opened.tables, opened.chain)
         statements = Statements(opened.database, opened.tables, reads)
         receipts = Receipts(opened.founding.signed, opened.tables)
         accounts = [history.account(history.any_account()) for _ in range(count)]
         ids = self._chance.sample(history.tx_ids, min(count, len(history.tx_ids)))
-        first = [opened.tables.logged(self._chance.randrange(size // 4)) for _ in range(count // 10)]
+        first = [opened.tables.logged(self._chance.randrange(size // 10)) for _ in range(count // 10)]
         times = [opened.tables.block(each.height).header.time_ms for each in first if each]
 
         def page(from_ms: int) -> int:
-            lines = self._sizes.statement_lines
+            lines = self._lengths.statement_lines
             request = pb.GetStatementRequest(
                 account=history.account(self._shop), from_ms=from_ms, limit=lines
             )
@@ -177,10 +177,10 @@ class _Measured:
 
     def _settlement(self, opened: Open) -> None:
         """Processor time of a block that closes a period, at whose height decisions take effect."""
-        history, sizes = self._history, self._sizes
-        opened.make(history.redemptions(sizes.dues))
+        history, lengths = self._history, self._lengths
+        opened.make(history.redemptions(lengths.dues))
         height = opened.chain.tip.height + 2
-        items = [_advance_share(5_000 + number) for number in range(sizes.due_decisions)]
+        items = [_advance_share(5_000 + number) for number in range(lengths.due_decisions)]
         opened.make([history.decision([item], effective_height=height) for item in items])
         raw = history.close_period(self._period)
         began = time.thread_time()
@@ -192,9 +192,9 @@ class _Measured:
 
     def _node(self) -> None:
         """A restart, then some thousand transactions, of a node process on this database."""
-        history, sizes = self._history, self._sizes
+        history, lengths = self._history, self._lengths
         testnet = history.testnet
-        raws = history.transfers(sizes.node_transactions)
+        raws = history.transfers(lengths.node_transactions)
         began = time.perf_counter()
         testnet.start(0, seconds_max=READY_SECONDS_MAX)
         self._add("restart_ready_s", time.perf_counter() - began)
