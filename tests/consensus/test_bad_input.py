@@ -18,7 +18,17 @@ from ayni.v1.peer_service_pb2 import (
     Votes,
 )
 from consensus.events import PeerFrameMessage, PeerMessage
-from tests.consensus.network import FINALIZE, NOTARIZE, NULLIFY, certificate, proposal_of, vote
+from consensus.votes import VotePool
+from proofs.certificates import CertificateInvalid
+from tests.consensus.network import (
+    FINALIZE,
+    NOTARIZE,
+    NULLIFY,
+    certificate,
+    membership_of,
+    proposal_of,
+    vote,
+)
 from tests.consensus.simulation import Faults, Simulation
 from tests.consensus.transcript import Made, Played
 
@@ -85,6 +95,17 @@ def test_a_wrong_certificate_is_refused(made: Callable[[], Certificate], reason:
     node = started()
     assert node.certificates(made()) == [f"fault 1: {reason}"]
     assert node.machine.view == 1
+
+
+def test_a_certificate_of_another_epoch_is_refused_though_each_of_its_signatures_is_known() -> None:
+    pool = VotePool(membership_of(4))
+    for member in (1, 2, 3):
+        pool.receive(vote(member, NULLIFY, 1))
+    right = certificate([1, 2, 3], NULLIFY, 1)
+    pool.verify(right)
+    right.epoch = 1
+    with pytest.raises(CertificateInvalid, match="the vote is of epoch 1; there is only epoch 0"):
+        pool.verify(right)
 
 
 def _spoiled() -> Certificate:
