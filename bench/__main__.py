@@ -1,4 +1,4 @@
-"""`python -m bench FIGURE|all`: measures one figure, or every one, prints it and writes it down.
+"""`python -m bench FIGURE…|all`: measures some figures, or every one, prints them and writes them down.
 
 Decides what is printed and where results go; what is measured is registry.py's to say.
 """
@@ -25,19 +25,19 @@ SHOWN_FIRST = {"figure", "unit", "median", "min", "max", "runs", "values", "poin
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     asked = _parse(arguments)
-    for name in FIGURES if asked.figure == ALL else [asked.figure]:
+    every = ALL in asked.figures
+    for name in FIGURES if every else asked.figures:
         sizes = FIGURES[name].members
-        chosen = sizes if asked.figure == ALL else [asked.members or sizes[0]]
-        for members in chosen:
+        for members in sizes if every else [asked.members or sizes[0]]:
             _measure(asked, name, {"members": members} if len(sizes) > 1 else {})
     return 0
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="scripts/bench", description="Measures one figure, or all; the method is in bench/README.md."
+        prog="scripts/bench", description="Measures some figures, or all; the method is in bench/README.md."
     )
-    parser.add_argument("figure", choices=[*FIGURES, ALL])
+    parser.add_argument("figures", nargs="+", choices=[*FIGURES, ALL], metavar="FIGURE", help=_names())
     parser.add_argument("--members", type=int, help="size of the network, for throughput: 4, 7 or 10")
     parser.add_argument("--json", action="store_true", help="one JSON object a figure on stdout")
     parser.add_argument("--runs", type=int, default=RUNS_DEFAULT, help=f"default {RUNS_DEFAULT}")
@@ -45,11 +45,16 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     asked = parser.parse_args(arguments)
     if asked.runs < 1:
         parser.error("--runs is at least 1")
-    sizes = FIGURES[asked.figure].members if asked.figure != ALL else ()
-    if asked.members and asked.members not in sizes:
-        allowed = f"is one of {', '.join(map(str, sizes))}" if sizes else "is not for all"
-        parser.error(f"--members {allowed}")
+    for name in asked.figures:
+        sizes = FIGURES[name].members if name != ALL else ()
+        if asked.members and asked.members not in sizes:
+            allowed = f"one of {', '.join(map(str, sizes))}" if sizes else "not given"
+            parser.error(f"--members is {allowed} for {name}")
     return asked
+
+
+def _names() -> str:
+    return ", ".join([*FIGURES, ALL])
 
 
 def _measure(asked: argparse.Namespace, name: str, parameters: dict[str, int]) -> None:

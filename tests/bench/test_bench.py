@@ -119,8 +119,9 @@ def test_a_figure_is_printed_with_its_points_in_columns(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _fake_figures(monkeypatch)
-    assert main(["curve", "--runs", "1"]) == 0
+    assert main(["curve", "one", "--runs", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
+    assert "one: median 4.0 units/s of 1 runs" in lines
     assert lines[0] == "curve: median 1.0 units/s of 1 runs"
     assert lines[2:5] == [
         "  p99 7.0",
@@ -134,9 +135,9 @@ def test_a_figure_is_printed_with_its_points_in_columns(
     [
         (["speed"], "invalid choice"),
         (["throughput", "--runs", "0"], "--runs is at least 1"),
-        (["throughput", "--members", "5"], "--members is one of 4, 7, 10"),
-        (["latency", "--members", "7"], "--members is one of 4"),
-        (["all", "--members", "4"], "--members is not for all"),
+        (["throughput", "--members", "5"], "--members is one of 4, 7, 10 for throughput"),
+        (["latency", "--members", "7"], "--members is one of 4 for latency"),
+        (["all", "--members", "4"], "--members is not given for all"),
         ([], "the following arguments are required"),
     ],
 )
