@@ -8,6 +8,10 @@ import sys
 
 from config import ConfigError, load
 
+GRPC_VERBOSITY = "NONE"
+"""Of gRPC's core, unless the environment has another: it would write a line or more for every stranger whose
+greeting fails, and who pays for the disk is not who greets. What matters of it, the node's own log says."""
+
 
 def main(arguments: list[str]) -> int:
     """Runs what was asked for; the exit code."""
@@ -28,6 +32,7 @@ def main(arguments: list[str]) -> int:
     except ConfigError as error:
         print(f"ayni node: {error}", file=sys.stderr)
         return 2
+    os.environ.setdefault("GRPC_VERBOSITY", GRPC_VERBOSITY)  # it is read when grpc is first imported
     if asked.command == "doctor":
         from node.doctor import examine
 
