@@ -19,7 +19,7 @@ from bench.sizes import SIZES, Sizes
 MULTILEG_BATCH = 10
 SATURATED_MS = 2_000
 """From this p99 on, a higher rate would only make the queue longer."""
-KEPT_UP = 0.95
+KEPT_UP = 0.9
 """A network that makes less than this part of what is offered final is saturated."""
 
 
