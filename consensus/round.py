@@ -245,7 +245,8 @@ class Round:
         self._became_final = False
 
     def _wanted(self, now_ms: int) -> bool:
-        if self._woken or self.store.notarized_view > self.store.final_view:
+        is_awaited = self._woken or self.store.notarized_view > self.store.final_view
+        if is_awaited and self.ballot.is_open:  # who does not vote cannot help, and looks only after its own
             return True
         if self.tree.tip.view < self.store.final_view:
             return False  # we are behind: others decide whether there is work

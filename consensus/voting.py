@@ -56,6 +56,11 @@ class Ballot:
             if vote.view > closed_view:
                 self._votes.setdefault(vote.view, {})[vote.kind] = vote
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this member votes at all, now (C11)."""
+        return self._guard.voting_allowed
+
     def may(self, kind: int, view: int) -> bool:
         """Return whether a vote of `kind` may be cast in `view`."""
         if not self._guard.voting_allowed or view <= self._closed_view:

@@ -283,6 +283,8 @@ def test_C11_a_vote_that_is_missing_in_the_journal_locks_voting_for_good() -> No
     assert node.start() == [locked]
     assert not node.machine.voting
     block = node.make(1, None, 7)
+    node.votes(NOTARIZE, 1, block.digest, of=[3])
+    assert node.machine.quiet  # it cannot help: what it holds is looked at as ever, and the refused dropped
     node.receive(1, node.proposal(block))
     assert node.certificates(node.notarization(block), node.finalization(block)) == ["commit 1"]
 
