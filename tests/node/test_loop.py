@@ -12,12 +12,13 @@ import pytest
 from ayni.v1 import block_pb2
 from ayni.v1 import peer_service_pb2 as pb
 from consensus import events
+from ledger.refusals import Refusal
 from node.loop import Halt, Loop
-from node.outcomes import Settled
+from node.outcomes import Expired, Settled
 from node.peers import Link
 from node.startup import prepare
 from node.store import JOURNAL
-from tests.node.acts import open_accounts
+from tests.node.acts import open_accounts, transfer
 from tests.node.founders import write_network
 from tests.node.ledgers import StoredLedger
 
@@ -143,6 +144,41 @@ async def test_a_block_is_on_disk_before_anybody_is_answered(tmp_path: Path) -> 
     ((outcome, height),) = heard
     assert (outcome.log_index, height) == (0, 1)  # type: ignore[union-attr]
     assert parts.tables.journal() == {b"kept": b"2"}
+    assert len(parts.mempool) == 0
+    parts.database.close()
+
+
+async def test_what_expired_is_swept_after_the_clock_was_set_back(tmp_path: Path) -> None:
+    """Else whoever handed it in would be told an hour late, and its place be taken for as long."""
+    rig = Rig(tmp_path)
+    parts = rig.parts
+    start_ms = parts.clock_ms()
+    clock = [start_ms + 3_600_000]
+    parts.clock_ms = lambda: clock[0]
+    heard: list[Settled] = []
+
+    class Client:
+        def settled(self, tx_id: bytes, outcome: Settled) -> None:
+            heard.append(outcome)
+
+    def next_block(view: int, time_ms: int) -> events.Commit:
+        block, _ = parts.chain.build(
+            parts.chain.tip.digest, [], epoch=0, view=view, leader=view, time_ms=time_ms
+        )
+        certified = block_pb2.CertifiedBlock(
+            header=block.header_bytes, body=block.body, finalization=rig.certificate(3, block.digest)
+        )
+        return events.Commit((certified,), block.digest, ())
+
+    await rig.run([next_block(1, start_ms)])  # swept, an hour ahead of the time
+    tx = parts.mempool.parse(transfer(rig.hash, time_ms=start_ms, expires_in_ms=1_000))
+    assert not isinstance(tx, Refusal)
+    parts.outcomes.watch(tx.tx_id, Client())
+    parts.mempool.add(tx, parts.clock_ms(), is_local=True)
+    clock[0] = start_ms + 2_000
+    await rig.run([next_block(2, start_ms + 2_000)])
+
+    assert heard == [Expired(start_ms + 1_000)]
     assert len(parts.mempool) == 0
     parts.database.close()
 
