@@ -26,12 +26,15 @@ TAKEN = (
 )
 """By the name in `walk.Point`; each is a series over the sizes."""
 
+LONG_UP = ("node_long_up_mib", "node_long_up_own_mib")
+"""At the largest size only."""
+
 
 def footprint(runs: int, say: Say, sizes: Sizes = SIZES) -> Figure:
     """Memory of a node process that was restarted at the largest size and took some thousand transactions."""
     points = walk(runs, say, sizes.lengths)
     last = points[-1]
-    extra = {name: last.medians[name] for name in TAKEN if name != "node_mib"}
+    extra = {name: last.medians[name] for name in (*TAKEN, *LONG_UP) if name != "node_mib"}
     if len(points) > 1:
         before = points[-2]
         grown = (last.medians["node_mib"] - before.medians["node_mib"]) * MIB
@@ -41,7 +44,7 @@ def footprint(runs: int, say: Say, sizes: Sizes = SIZES) -> Figure:
         "footprint",
         "MiB",
         last.values["node_mib"],
-        parameters(sizes.lengths),
+        {**parameters(sizes.lengths), "long_up_transactions": sizes.lengths.long_up_transactions},
         extra,
         series,
         str(last.size),

@@ -24,6 +24,8 @@ class Lengths:
     statement_lines: int = 100
     node_transactions: int = 5_000
     """Handed in to a node process after each restart."""
+    long_up_transactions: int = 50_000
+    """And so many, once, at the largest size."""
     sync_accounts: int = 10_000
     sync_transactions: int = 30_000
     """What the node that was away lacks."""

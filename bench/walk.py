@@ -54,7 +54,8 @@ def walk(runs: int, say: Say, lengths: Lengths) -> tuple[Point, ...]:
     """Grows a history and measures it at each size; once for all the figures of this process."""
     with founded(1, lengths.organisations) as history:
         measured = _Measured(history, lengths, say)
-        return tuple(measured.at(size, runs) for size in lengths.growth_sizes)
+        points = [measured.at(size, runs) for size in lengths.growth_sizes]
+        return (*points[:-1], measured.long_up(points[-1]))
 
 
 class _Measured:
@@ -82,6 +83,22 @@ class _Measured:
         medians = {name: median(values) for name, values in self._values.items()}
         self._say("  " + ", ".join(f"{name} {value:,.1f}" for name, value in medians.items()))
         return Point(size, medians, dict(self._values))
+
+    def long_up(self, point: Point) -> Point:
+        """The same, with the memory of a node that goes on until it remembers most of what it ever will."""
+        history, lengths = self._history, self._lengths
+        self._say(f"{lengths.long_up_transactions:,} more for one node")
+        testnet = history.testnet
+        testnet.start(0, seconds_max=READY_SECONDS_MAX)
+        with Client(testnet.network()) as client:
+            for at in range(0, lengths.long_up_transactions, MAKING_BLOCK):
+                _submit(client, history.transfers(min(MAKING_BLOCK, lengths.long_up_transactions - at)))
+        memory = proc.memory(testnet.nodes[0].process.pid)
+        testnet.stop(0)
+        for name, value in (("node_long_up_mib", memory.resident), ("node_long_up_own_mib", memory.own)):
+            point.values[name] = [value / MIB]
+            point.medians[name] = value / MIB
+        return point
 
     # --- growing ------------------------------------------------------------------------------------
 
@@ -212,7 +229,6 @@ class _Measured:
         self._add("node_own_mib", memory.own / MIB)
         self._add("node_files_mib", memory.files / MIB)
         testnet.stop(0)
-        testnet.nodes[0].process.wait()
 
     def _took(self, what: str, before: Taken, after: Taken, count: int) -> None:
         self._add(f"{what}_disk_bytes", (after.disk - before.disk) / count)

@@ -26,6 +26,7 @@ SMALL = Sizes(
         reads=20,
         statement_lines=5,
         node_transactions=20,
+        long_up_transactions=30,
         sync_accounts=40,
         sync_transactions=1_000,
         sync_load_rate=5,
