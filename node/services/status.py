@@ -8,6 +8,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
@@ -109,6 +110,7 @@ class NodeStatus:
         return not self.why_not_taking()
 
 
+@cache
 def _version() -> str:
     try:
         return version("ayni")
