@@ -6,6 +6,7 @@ Exit code 0: every seed held; 1: some did not, and how to see each again is prin
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -92,7 +93,7 @@ class Tally:
 
 def run_all(seeds: range, members: int | None, trouble: float | None, jobs: int, tally: Tally) -> None:
     """Runs seeds over several processes; a failed one is shown at once."""
-    pool = ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    pool = ProcessPoolExecutor(jobs, initializer=_begin_worker)
     try:
         for report in pool.map(
             partial(run_seed, members=members, trouble_seconds=trouble), seeds, chunksize=CHUNK
@@ -102,6 +103,12 @@ def run_all(seeds: range, members: int | None, trouble: float | None, jobs: int,
             tally.add(report)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """Who types Ctrl-C means the process that counts; cycles are collected between runs only."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()
 
 
 def failure(report: Report, members: int | None = None, trouble: float | None = None) -> str:

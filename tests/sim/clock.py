@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import heapq
 from collections import deque
 from collections.abc import Callable, Coroutine
+from heapq import heappop, heappush
 from typing import Any
 
 END_ROUNDS = 20
@@ -31,7 +31,7 @@ class Process:
         self.is_dead = False
         self.paused_until = 0.0
         """Until then nothing of it runs; what falls due meanwhile waits."""
-        self.held: deque[asyncio.Handle] = deque()
+        self.held: deque[Due] = deque()
         """What fell due while it was paused, or after it died."""
         self.context = contextvars.Context()
         self.context.run(_PROCESS.set, self)
@@ -41,11 +41,47 @@ _PROCESS: contextvars.ContextVar[Process] = contextvars.ContextVar("process")
 _WORLD = contextvars.Context()
 
 
+class Due:
+    """What is to run, as `asyncio.Handle` and `asyncio.TimerHandle`; without the care for debugging."""
+
+    __slots__ = ("action", "arguments", "at", "context", "is_cancelled")
+
+    def __init__(
+        self, action: Callable[..., object], arguments: Any, context: contextvars.Context, at: float
+    ) -> None:
+        self.action = action
+        self.arguments = arguments
+        self.context = context
+        self.is_cancelled = False
+        self.at = at
+
+    def __lt__(self, other: Due) -> bool:
+        return self.at < other.at
+
+    def cancel(self) -> None:
+        """It does not run."""
+        self.is_cancelled = True
+        self.action, self.arguments = _nothing, ()
+
+    def cancelled(self) -> bool:
+        """Whether somebody cancelled it."""
+        return self.is_cancelled
+
+    def when(self) -> float:
+        """Simulated seconds."""
+        return self.at
+
+
+def _nothing() -> None:
+    """Stands for what was cancelled."""
+
+
 class SimulatedLoop(asyncio.BaseEventLoop):
     """An asyncio event loop without a selector."""
 
-    _ready: deque[Any]
-    _scheduled: list[Any]
+    _ready: deque[Due]
+    _scheduled: list[Due]
+    _stopping: bool
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,12 +97,46 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """Simulated seconds."""
         return self._now
 
+    def call_soon(  # type: ignore[override]  # as much of a handle as anybody uses
+        self, callback: Callable[..., object], *arguments: Any, context: contextvars.Context | None = None
+    ) -> Due:
+        """See asyncio.BaseEventLoop."""
+        due = Due(callback, arguments, contextvars.copy_context() if context is None else context, self._now)
+        self._ready.append(due)
+        return due
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *arguments: Any,
+        context: contextvars.Context | None = None,
+    ) -> Due:
+        """See asyncio.BaseEventLoop."""
+        due = Due(callback, arguments, contextvars.copy_context() if context is None else context, when)
+        heappush(self._scheduled, due)
+        return due
+
+    def call_later(  # type: ignore[override]
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *arguments: Any,
+        context: contextvars.Context | None = None,
+    ) -> Due:
+        """See asyncio.BaseEventLoop."""
+        due = Due(
+            callback, arguments, contextvars.copy_context() if context is None else context, self._now + delay
+        )
+        heappush(self._scheduled, due)
+        return due
+
     def spawn(self, process: Process, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """A task that belongs to `process`."""
         self._processes[process] = None
         return self.create_task(coroutine, context=process.context)
 
-    def after(self, seconds: float, action: Callable[..., object], *arguments: Any) -> asyncio.TimerHandle:
+    def after(self, seconds: float, action: Callable[..., object], *arguments: Any) -> Due:
         """Does something of the world, not of a process, a little later."""
         return self.call_later(seconds, action, *arguments, context=_WORLD)
 
@@ -87,35 +157,45 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             self._ready.extend(process.held)
             process.held.clear()
         for _ in range(END_ROUNDS):
-            for task in asyncio.all_tasks(self):
+            left = asyncio.all_tasks(self)
+            if not left:
+                break
+            for task in left:
                 task.cancel()
             self.call_soon(self.stop)
             self.run_forever()
         self.close()
 
     def _run_once(self) -> None:
-        """See asyncio.BaseEventLoop: one round of what is due, in order."""
+        """See asyncio.BaseEventLoop: what is due, in order, round after round, until the loop is stopped."""
         ready, scheduled = self._ready, self._scheduled
-        while scheduled and scheduled[0]._cancelled:
-            heapq.heappop(scheduled)._scheduled = False
-        if not ready:
-            if not scheduled:
-                raise RuntimeError("nothing will ever happen again: whoever waits, waits for ever")
-            self._now = max(self._now, scheduled[0]._when)
-        while scheduled and scheduled[0]._when <= self._now:
-            handle = heapq.heappop(scheduled)
-            handle._scheduled = False
-            ready.append(handle)
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if handle._cancelled:
-                continue
-            process = handle._context.get(_PROCESS)
-            if process is not None and (process.is_dead or process.paused_until > self._now):
-                process.held.append(handle)
-                continue
-            self.callbacks += 1
-            handle._run()
+        process_of = _PROCESS
+        while not self._stopping:
+            while scheduled and scheduled[0].is_cancelled:
+                heappop(scheduled)
+            if not ready:
+                if not scheduled:
+                    raise RuntimeError("nothing will ever happen again: whoever waits, waits for ever")
+                self._now = max(self._now, scheduled[0].at)
+            now = self._now
+            while scheduled and scheduled[0].at <= now:
+                ready.append(heappop(scheduled))
+            for _ in range(len(ready)):
+                due = ready.popleft()
+                if due.is_cancelled:
+                    continue
+                process = due.context.get(process_of)
+                if process is not None and (process.is_dead or process.paused_until > now):
+                    process.held.append(due)
+                    continue
+                self.callbacks += 1
+                try:
+                    due.context.run(due.action, *due.arguments)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:
+                    words = f"Exception in callback {due.action!r}"
+                    self.call_exception_handler({"message": words, "exception": error})
 
     # What BaseEventLoop leaves to its heirs, and no simulated program needs.
 

@@ -263,8 +263,11 @@ def _state_of(host: Host) -> str:
 def run(plan: Plan, *, transcribe: bool = False) -> Report:
     """Runs one plan; what it found wrong is in the report."""
     report = Report(plan.seed, plan.members)
-    loop = SimulatedLoop()
     collects = gc.isenabled()
+    if plan.seed % GC_EVERY == 0:
+        gc.collect()
+        gc.freeze()  # what is left stays for good: modules and foundings
+    loop = SimulatedLoop()
     gc.disable()  # a cycle collected at some moment or another must not matter, and it costs
     try:
         with remembered():
@@ -280,8 +283,6 @@ def run(plan: Plan, *, transcribe: bool = False) -> Report:
     finally:
         if collects:
             gc.enable()
-            if plan.seed % GC_EVERY == 0:
-                gc.collect()
     return report
 
 

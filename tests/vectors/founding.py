@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 
 from ayni.v1.block_pb2 import Certificate, MemberSignature, Vote, VoteKind
@@ -23,6 +24,7 @@ TIME_MS = 1_700_000_000_000
 QUOTA_MINOR = 10**12
 
 
+@cache
 def key(name: str) -> SigningKey:
     """The key that belongs to a name, in every test: "emilia/consensus", "emilia/cadiai" …"""
     return SigningKey(sha256(b"ayni test key " + name.encode()).digest())
