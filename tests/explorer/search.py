@@ -20,6 +20,7 @@ from heapq import heappop, heappush
 from tests.consensus.network import FINALIZE, NOTARIZE, NULLIFY
 from tests.explorer.member import Automaton, Violation
 from tests.explorer.world import World
+from tests.sim.signatures import remembered
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,10 @@ class Search:
 
     def run(self, states_max: int | None = None) -> Explored:
         """Explore, at most so many states. Raises `Violation` with the whole path."""
+        with remembered():
+            return self._run(states_max)
+
+    def _run(self, states_max: int | None) -> Explored:
         first = tuple(automaton.initial for automaton in self.automata)
         self._from[first] = None
         waiting = [(0, 0, first)]
