@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import io
 import re
+import shlex
 import tokenize
 import tomllib
 from collections.abc import Iterator
@@ -273,7 +274,44 @@ def test_no_property_is_refuted_by_a_busy_machine() -> None:
     assert said_again == ["tests/conftest.py", "tests/test_house.py"]
 
 
-@pytest.mark.parametrize("script", ["scripts/demo", "scripts/test", "scripts/bench", ".ci/run"])
+SCRIPTS = ("demo", "test", "bench", "simulate", "explore", "torture", "fuzz")
+
+
+@pytest.mark.parametrize("script", [*(f"scripts/{name}" for name in SCRIPTS), ".ci/run"])
 def test_the_commands_of_the_readme_can_be_run(script: str) -> None:
     path = ROOT / script
     assert path.stat().st_mode & 0o111, f"{script} is not executable"
+
+
+def checks_of_ci() -> list[list[str]]:
+    """Every line of .ci/run that runs a script, in words."""
+    lines = [line.strip() for line in (ROOT / ".ci" / "run").read_text().splitlines()]
+    found = [shlex.split(line) for line in lines if line.startswith(("check ", "./scripts/"))]
+    return [words[2:] if words[0] == "check" else words for words in found]
+
+
+def test_ci_runs_scripts_that_are_there() -> None:
+    named = {words[0] for words in checks_of_ci() if words[0].startswith("./")}
+    assert named == {f"./scripts/{name}" for name in SCRIPTS if name != "bench"}
+
+
+MODULES = {"simulate": "sim", "explore": "explorer", "torture": "torture", "fuzz": "fuzz"}
+
+
+@pytest.mark.parametrize("script", MODULES)
+def test_ci_gives_scripts_options_that_they_have(
+    script: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [words[1:] for words in checks_of_ci() if words[0] == f"./scripts/{script}"]
+    assert given
+    monkeypatch.setattr("sys.argv", [script, "--help"])
+    with pytest.raises(SystemExit):
+        importlib.import_module(f"tests.{MODULES[script]}.__main__").main()
+    text = capsys.readouterr().out
+    options = {word for words in given for word in words if word.startswith("--")}
+    assert [option for option in sorted(options) if option not in text] == []
+
+
+def test_ci_sweeps_every_byte_with_an_option_that_there_is() -> None:
+    assert ["./scripts/test", "tests/audit", "--exhaustive"] in checks_of_ci()
+    assert '"--exhaustive"' in (ROOT / "tests" / "audit" / "conftest.py").read_text()
