@@ -6,7 +6,6 @@ lie costs the liar its stream and us one retry. Decides requests only: never ver
 Spec: docs/protocol.md, C4, C6.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ayni.v1.peer_service_pb2 import BlockRequest, BlockResponse
@@ -143,6 +142,8 @@ class Fetcher:
     def requests(self, now_ms: int, *, by_height: bool) -> list[tuple[int, BlockRequest]]:
         """Return the requests that are due, to connected members; `by_height`, if blocks can be taken."""
         found: list[tuple[int, BlockRequest]] = []
+        if not self._wants and self._range is None:
+            return found
         groups: dict[int, list[bytes]] = {}
         for digest, want in self._wants.items():
             member = self._choose(want, now_ms, offset=digest[0])
@@ -178,11 +179,12 @@ class Fetcher:
 
     def deadline_ms(self, *, by_height: bool) -> int | None:
         """Return when the next request is due, or None; nothing is, while nobody is connected."""
-        wants: Iterable[_Want] = self._wants.values()
-        due = [want.due_ms for want in wants]
+        if not self._connected:
+            return None
+        due = [want.due_ms for want in self._wants.values()]
         if by_height and self._range is not None:
             due.append(self._range.due_ms)
-        return min(due) if due and self._connected else None
+        return min(due) if due else None
 
     def _choose(self, want: _Want, now_ms: int, *, offset: int) -> int | None:
         """Return whom to ask now, if it is due: the holders in turn, or anyone if none is connected."""

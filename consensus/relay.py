@@ -40,6 +40,8 @@ class Relay:
 
     def take(self, now_ms: int, presence: Presence) -> dict[int, list[Certificate]]:
         """Return what is due, a member; those who showed that they hold it get nothing."""
+        if not self._queue:
+            return {}
         due = [entry for entry in self._queue if entry.at_ms <= now_ms]
         if not due:
             return {}
@@ -55,4 +57,4 @@ class Relay:
 
     def deadline_ms(self) -> int | None:
         """Return when something falls due, or None."""
-        return min((entry.at_ms for entry in self._queue), default=None)
+        return min([entry.at_ms for entry in self._queue]) if self._queue else None

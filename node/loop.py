@@ -41,6 +41,9 @@ BEHIND_BLOCKS: Final = 4
 BEHIND_SECONDS: Final = 3.0
 """A node that misses so many final blocks, or any for so long, is catching up."""
 
+DURABLE: Final = (events.Persist, events.Commit)
+"""Effects that are on disk before the next input is stepped."""
+
 FIELD_OF: Final[dict[type, str]] = {
     block_pb2.Proposal: "proposal",
     pb.Votes: "votes",
@@ -74,7 +77,8 @@ class Loop:
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = False
         self._heard: dict[int, tuple[int, int]] = {}
-        self._nullified = 0
+        self._measured: tuple[int, bool, bool, int] = (-1, False, False, 0)
+        """View, catching up, locked, views nullified: as the metrics have them."""
         self._behind_since: float | None = None
         self.on_final: list[Callable[[FinalBlock], None]] = []
         """Told of each final block, once it is on disk."""
@@ -174,7 +178,7 @@ class Loop:
                 link.processed(size)
             effects += found
             # A vote leaves before the machine goes on to a big block; what is final goes to disk first.
-            if any(isinstance(effect, events.Persist | events.Commit) for effect in found):
+            if any(isinstance(effect, DURABLE) for effect in found):
                 break
         if effects:
             self._execute(effects)
@@ -339,13 +343,15 @@ class Loop:
         return is_far or now - self._behind_since >= BEHIND_SECONDS
 
     def _measure(self) -> None:
-        metrics, machine = self._parts.metrics, self._machine
-        metrics.view.set(machine.view)
-        metrics.catching_up.set(self._is_catching_up())
-        metrics.voting_locked.set(bool(machine.lock))
-        nullified = machine.views_nullified
-        metrics.views_nullified.inc(nullified - self._nullified)
-        self._nullified = nullified
+        metrics, machine, before = self._parts.metrics, self._machine, self._measured
+        now = (machine.view, self._is_catching_up(), bool(machine.lock), machine.views_nullified)
+        if now == before:
+            return
+        self._measured = now
+        metrics.view.set(now[0])
+        metrics.catching_up.set(now[1])
+        metrics.voting_locked.set(now[2])
+        metrics.views_nullified.inc(now[3] - before[3])
 
     # --- time ---------------------------------------------------------------------------------------
 
