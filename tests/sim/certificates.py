@@ -26,6 +26,8 @@ class Certificates:
         self._genesis_hash = sha256(b"ayni/v1/genesis\0" + signed.body).digest()
         self._keys = [each.consensus_key for each in founded.founding.genesis.federations]
         members = len(self._keys)
+        self._kept: set[tuple[bytes, int]] = set()
+        """(row, view of the parent) that was judged and is as it must be: many nodes keep the same."""
         self.quorum = next(votes for votes in range(members + 1) if 3 * votes > 2 * members)
         """The fewest votes of which any two lots have an honest member in common: more than two thirds."""
 
@@ -39,8 +41,14 @@ class Certificates:
             what = f"{KINDS.get(vote.kind, '?')} of view {vote.view}"
             raise NotCertified(f"the signature of member {vote.member} does not verify: {what}") from None
 
-    def check_kept(self, row: CertifiedBlock, digest: bytes, parent_view: int) -> None:
-        """Raises NotCertified unless a block is kept with all that C9 asks for."""
+    def check_kept(self, row: CertifiedBlock, data: bytes, digest: bytes, parent_view: int) -> None:
+        """Raises NotCertified unless a block is kept with all that C9 asks for; `data`: the row's bytes."""
+        if (data, parent_view) in self._kept:
+            return
+        self._check_kept(row, digest, parent_view)
+        self._kept.add((data, parent_view))
+
+    def _check_kept(self, row: CertifiedBlock, digest: bytes, parent_view: int) -> None:
         view = Header.FromString(row.header).view
         self._check(row.notarization, 1, view, digest)
         if row.HasField("finalization"):

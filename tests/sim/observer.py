@@ -14,7 +14,7 @@ from consensus import events
 from tests.sim.cluster import Cluster, Host, Watch
 from tests.sim.founding import Founded
 from tests.sim.truth import Truth, Violation
-from tests.sim.votes import Votes
+from tests.sim.votes import WITH_VOTES, Votes
 from tests.sim.wire import GREETING_FRAMES, Stream
 
 HARMLESS_ALARMS = {events.ALARM_UNTIMELY_PROPOSAL, events.ALARM_INVALID_PROPOSAL, events.ALARM_VOTING_LOCKED}
@@ -61,19 +61,19 @@ class Observer(Watch):
         self.counted["steps"] += 1
         if host.is_byzantine or not isinstance(event, events.PeerMessage):
             return
-        faulted = any(isinstance(effect, events.PeerFault) for effect in effects)
+        faulted = bool(effects) and any(isinstance(effect, events.PeerFault) for effect in effects)
         self.votes.stepped(host, event, faulted, self.cluster.loop.time())
 
     def sent(self, host: Host, data: bytes) -> None:
         """See Watch."""
         if not host.is_byzantine:
-            self._check(self.votes.sent, host, pb.PeerFrame.FromString(data))
+            frame = pb.PeerFrame.FromString(data)
+            if frame.WhichOneof("frame") in WITH_VOTES:
+                self._check(self.votes.sent, host, frame)
 
     def wrote(self, host: Host, operations: list[tuple[bytes, bytes | None]]) -> None:
         """See Watch."""
-        for key, value in operations:
-            self.trace.update(key)
-            self.trace.update(value or b"")
+        self.trace.update(b"".join([part or b"" for operation in operations for part in operation]))
         if self.transcript is not None:
             self.note(f"{host.name} has written {len(operations)} rows, from {operations[0][0][:12]!r}")
         if not host.is_byzantine:

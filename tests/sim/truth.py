@@ -93,7 +93,7 @@ class Truth:
             )
         parent_view = Header.FromString(self.blocks[height - 2].header).view if height > 1 else 0
         try:
-            self.certificates.check_kept(kept, digest, parent_view)
+            self.certificates.check_kept(kept, row, digest, parent_view)
         except NotCertified as error:
             raise Violation(f"{host.name} keeps block {height} badly certified: {error}") from None
 

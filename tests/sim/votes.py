@@ -40,6 +40,9 @@ FORBIDDEN_AFTER = {
 }
 """Kind of vote to the kinds that, cast before in the same view, forbid it (C2 to C4)."""
 
+WITH_VOTES = ("votes", "status", "proposal")
+"""The frames of consensus that carry votes of their sender."""
+
 VoteId = tuple[int, int, int, bytes]
 
 
@@ -57,23 +60,15 @@ def conflict(first: Vote, second: Vote) -> bool:
 
 def votes_in(message: object, sender: int) -> list[Vote]:
     """The sender's own votes in a message of consensus; a proposal is its leader's notarize vote (C1)."""
-    match message:
-        case pb.Votes():
-            return list(message.votes)
-        case pb.Status():
-            return list(message.own_latest)
-        case Proposal():
-            view = Header.FromString(message.header).view
-            digest = block_digest(message.header)
-            return [
-                Vote(
-                    view=view,
-                    kind=VOTE_KIND_NOTARIZE,
-                    digest=digest,
-                    member=sender,
-                    signature=message.signature,
-                )
-            ]
+    if isinstance(message, pb.Votes):
+        return message.votes[:]
+    if isinstance(message, pb.Status):
+        return message.own_latest[:]
+    if isinstance(message, Proposal):
+        view = Header.FromString(message.header).view
+        digest = block_digest(message.header)
+        signature = message.signature
+        return [Vote(view=view, kind=VOTE_KIND_NOTARIZE, digest=digest, member=sender, signature=signature)]
     return []
 
 
@@ -99,7 +94,7 @@ class Votes:
     def sent(self, host: Host, frame: pb.PeerFrame) -> None:
         """A frame leaves an honest node. Raises Violation."""
         field = frame.WhichOneof("frame")
-        for vote in votes_in(getattr(frame, field or ""), host.member) if field else ():
+        for vote in votes_in(getattr(frame, field), host.member) if field else ():
             known = self._sent[vote.member, vote.view]
             if any(identity(vote) == identity(each) for each in known):
                 self._check_durable(host, vote)
