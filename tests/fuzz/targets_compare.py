@@ -44,10 +44,9 @@ def _side(history: History, name: str, blocks: int | None = None) -> bytes:
     """An export as one list: genesis, manifest, and the frames of the history."""
     directory = seeds.directory() / f"compare-{name}"
     if not directory.exists():
-        history.export(directory)
+        history.export(directory, history.blocks[:blocks])
     genesis, manifest = ((directory / each).read_bytes() for each in (GENESIS, MANIFEST))
-    every = frames(directory / HISTORY)
-    return mutate_wire.join([genesis, manifest, *(every if blocks is None else every[: 1 + blocks])])
+    return mutate_wire.join([genesis, manifest, *frames(directory / HISTORY)])
 
 
 def _seeds() -> list[bytes]:
@@ -57,7 +56,7 @@ def _seeds() -> list[bytes]:
         (TRUSTED | CAREFUL, ours, theirs),
         (CAREFUL, theirs, ours),
         (TRUSTED, ours, ours),
-        (TRUSTED | CAREFUL, ours, _side(first, "first", 1)),
+        (TRUSTED | CAREFUL, ours, _side(first, "beginning", 1)),
         (CAREFUL, ours, _side(tiny(), "tiny")),
         (TRUSTED, _side(tiny(), "tiny"), theirs),
     ]
