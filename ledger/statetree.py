@@ -39,7 +39,8 @@ class StateTree:
         if stored is None:
             level = [self._stored_bucket(index) for index in range(size)]
         else:
-            level = [stored[at : at + _HASH] for at in range(0, size * _HASH, _HASH)]
+            hashes = (stored[at : at + _HASH] for at in range(0, size * _HASH, _HASH))
+            level = [empty if found == empty else found for found in hashes]  # one object: most are empty
         while size:
             self._nodes[size : 2 * size] = level
             size //= 2

@@ -155,17 +155,24 @@ class Tables:
 
     def bucket(self, index: int) -> list[tuple[bytes, bytes]]:
         """(key hash, value hash) of every record in a bucket of the state tree, ascending."""
-        return [(key_hash, statetree.value_hash(value)) for key_hash, _, value in self.bucket_records(index)]
+        # This reads every record that shares a bucket with one that changes.
+        value_hash, from_bytes = statetree.value_hash, int.from_bytes
+        return [
+            (key[1:], value_hash(row[2 + from_bytes(row[:2]) :])) for key, row in self._bucket_rows(index)
+        ]
 
     def bucket_records(self, index: int) -> Iterator[tuple[bytes, bytes, bytes]]:
         """(key hash, key, value) of every record in a bucket, ascending by key hash."""
+        for row_key, row in self._bucket_rows(index):
+            value_at = 2 + int.from_bytes(row[:2])
+            yield row_key[1:], row[2:value_at], row[value_at:]
+
+    def _bucket_rows(self, index: int) -> Iterator[tuple[bytes, bytes]]:
         shift = 32 - self._bits
         start = STATE + (index << shift).to_bytes(4)
         last = index == (1 << self._bits) - 1
         stop = next_prefix(STATE) if last else STATE + ((index + 1) << shift).to_bytes(4)
-        for row_key, row in self._db.range(start, stop):
-            value_at = 2 + int.from_bytes(row[:2])
-            yield row_key[1:], row[2:value_at], row[value_at:]
+        return self._db.range(start, stop)
 
     def bucket_hashes(self) -> bytes | None:
         """The 2^k bucket hashes, 32 bytes each, in order; None before the network is founded."""

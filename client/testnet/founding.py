@@ -53,7 +53,8 @@ class Founding:
     parameters: tuple[genesis_pb2.Parameter, ...] = ()
     quotas_minor: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_QUOTAS_MINOR))
     """The quota of every federation, by unit."""
-    state_tree_bits: int = 16
+    state_tree_bits: int = 18
+    """At a million accounts, with two records each, a bucket then holds eight."""
 
 
 def federation_names(validators: int) -> tuple[str, ...]:
