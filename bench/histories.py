@@ -289,7 +289,8 @@ class Open:
         self.tables.add(batch, final, certified)
         self.database.write(batch)
         history = self.history
-        history.handed_bytes += sum(len(key) + len(value or b"") for key, value in batch.operations)
+        keys, values = zip(*batch.operations, strict=True)
+        history.handed_bytes += sum(map(len, keys)) + sum(map(len, filter(None, values)))
         history.tx_ids += [each.tx.tx_id for each in final.entries if each.log_index % KNOWN_EVERY == 0]
         history.log_bytes += sum(len(each.tx.raw) + len(each.result) for each in final.entries)
         return final
