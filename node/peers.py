@@ -276,6 +276,8 @@ class PeerNetwork:
             await self._serve(member, context.read, context.write)
         except TimeoutError:  # before OSError, of which it is one
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the greeting took too long")
+        except ConnectionError as error:  # a line that broke, or somebody who only looked
+            self._log.debug("peer_unreachable", peer=context.peer(), error=str(error))
         except (PeerFault, ConfigError, OSError) as error:
             self._log.warning("peer_refused", peer=context.peer(), reason=str(error))
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
@@ -350,7 +352,7 @@ class _ConnectHandler(grpc.GenericRpcHandler):
 async def _read_frame(read: Read) -> pb.PeerFrame:
     data = await read()
     if not isinstance(data, bytes):
-        raise PeerFault("it closed the stream before saying who it is")
+        raise ConnectionAbortedError("it closed the stream before saying who it is")
     if len(data) > GREETING_BYTES_MAX:
         raise PeerFault(f"its greeting has {len(data)} bytes; at most {GREETING_BYTES_MAX} are read")
     return parse_frame(data)

@@ -274,6 +274,18 @@ async def test_silence_instead_of_a_greeting_ends_in_time(
         assert (code, details) == (grpc.StatusCode.DEADLINE_EXCEEDED, "the greeting took too long")
 
 
+async def test_nobody_is_warned_of_a_caller_that_goes_away_before_it_is_greeted(
+    configs: list[NodeConfig], members: Membership, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with running(configs, members, 0) as sides:
+        intruder = Intruder(configs, members, 2, 0)
+        await intruder.call.done_writing()
+        code, _ = await intruder.end()
+        assert grpc.StatusCode.OK is code
+        assert sides[0].heard.up == []
+    assert "[warning" not in capfd.readouterr().err  # lines break; nobody need look at that
+
+
 async def test_a_flood_is_read_no_further_than_its_bound_and_hurts_nobody_else(
     configs: list[NodeConfig], members: Membership, monkeypatch: pytest.MonkeyPatch
 ) -> None:

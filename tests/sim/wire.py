@@ -267,6 +267,8 @@ class SimulatedPeers(PeerNetwork):
                 member = await self._greet(handshake, stream.read, stream.write, self._certificate)  # type: ignore[arg-type]
             if self._pause(member) <= 0:
                 await self._serve(member, stream.read, stream.write)  # type: ignore[arg-type]
+        except ConnectionError as error:
+            self._log.debug("peer_unreachable", peer=stream.peer, error=str(error))
         except (PeerFault, OSError) as error:
             self._log.warning("peer_refused", peer=stream.peer, reason=str(error))
         finally:
