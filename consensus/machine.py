@@ -42,6 +42,7 @@ from consensus.relay import Relay
 from consensus.round import Round
 from consensus.votes import VotePool
 from consensus.voting import Ballot
+from proofs.certificates import CertificateInvalid, verify_vote
 from proofs.membership import Membership
 from proofs.signing import SigningKey
 
@@ -223,6 +224,13 @@ class Machine:
         for stored in recovered.blocks:
             certificates += stored.nullifications
         last_view = tip_view
+        try:
+            for vote in recovered.votes:
+                verify_vote(vote, self._membership)
+            for certificate in certificates:
+                round_.pool.verify(certificate)
+        except CertificateInvalid as error:
+            raise JournalDamaged(f"the consensus journal holds what nobody signed: {error}") from None
         for certificate in certificates:
             if certificate.view >= tip_view:
                 round_.store.add(certificate)
