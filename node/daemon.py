@@ -25,6 +25,7 @@ from node.loop import Halt, Loop
 from node.metrics import MetricsServer
 from node.peers import PeerNetwork
 from node.services import admin, health, ledger
+from node.services.requests import ReadableRequests
 from node.services.status import NodeStatus
 from node.startup import Prepared, StartError, make_machine, prepare
 from node.store import StoreError
@@ -127,11 +128,16 @@ class Node:
 
     async def _start(self) -> None:
         listen = self._config.listen
-        clients = grpc.aio.server(options=CLIENT_OPTIONS, maximum_concurrent_rpcs=CLIENT_CALLS_MAX)
+        readable = (ReadableRequests(),)
+        clients = grpc.aio.server(
+            options=CLIENT_OPTIONS, maximum_concurrent_rpcs=CLIENT_CALLS_MAX, interceptors=readable
+        )
         self._ledger = self.ledger_service()
         ledger.register(self._ledger, clients)
         health.register(self._health, (LEDGER_NAME,), self._streams, clients)
-        admins = grpc.aio.server(options=CLIENT_OPTIONS, maximum_concurrent_rpcs=ADMIN_CALLS_MAX)
+        admins = grpc.aio.server(
+            options=CLIENT_OPTIONS, maximum_concurrent_rpcs=ADMIN_CALLS_MAX, interceptors=readable
+        )
         admin.register(admin.AdminService(self.parts, self.status, self.stop), admins)
         health.register(self._health, (ADMIN_NAME,), Streams(), admins)
         self._servers = [clients, admins]

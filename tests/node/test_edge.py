@@ -123,6 +123,40 @@ async def test_connections_beyond_the_bound_are_hung_up_on_and_later_ones_served
             assert (await stub.GetStatus(pb.GetStatusRequest())).federation == "emilia"
 
 
+# --- requests that are no messages ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "form"),
+    [
+        ("/ayni.v1.LedgerService/Submit", "unary_unary"),
+        ("/ayni.v1.LedgerService/Export", "unary_stream"),
+        ("/ayni.v1.LedgerService/SubmitStream", "stream_stream"),
+        ("/grpc.health.v1.Health/Watch", "unary_stream"),
+    ],
+)
+async def test_a_request_that_is_no_message_is_refused_in_words(
+    tmp_path: Path, method: str, form: str
+) -> None:
+    config = write_network(tmp_path, ("emilia",))[0]
+    async with running_node(config):
+        pinned, options = credentials(config)
+        async with grpc.aio.secure_channel(config.listen.client, pinned, options) as channel:
+            call: Any = getattr(channel, form)(method)
+            garbage = b"\xff\xff\xff"
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                if form == "unary_unary":
+                    await call(garbage)
+                else:
+                    opened = call(iter([garbage])) if form == "stream_stream" else call(garbage)
+                    await opened.read()
+    assert grpc.StatusCode.INVALID_ARGUMENT is refused.value.code()
+    assert refused.value.details() == (
+        f"the request is no message that {method} takes; send it with a client of this version of Ayni, or "
+        "make it from its .proto files"
+    )
+
+
 # --- nobody speaks to a validator unauthenticated -------------------------------------------------------
 
 
