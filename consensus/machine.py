@@ -227,6 +227,11 @@ class Machine:
         try:
             for vote in recovered.votes:
                 verify_vote(vote, self._membership)
+                if vote.member != self._member:
+                    raise JournalDamaged(
+                        f"the consensus journal holds a vote of member {vote.member}, and this is member "
+                        f"{self._member}: the database is another node's"
+                    )
             for certificate in certificates:
                 round_.pool.verify(certificate)
         except CertificateInvalid as error:

@@ -161,6 +161,16 @@ def test_a_damaged_journal_is_refused(spoil: Callable[[dict[bytes, bytes]], None
         node.restart()
 
 
+def test_the_journal_of_another_member_is_refused() -> None:
+    node = started(0)
+    node.receive(1, node.proposal(node.make(1, None, 7)))
+    node.member = 2
+    with pytest.raises(
+        JournalDamaged, match="a vote of member 0, and this is member 2: the database is another"
+    ):
+        node.restart()
+
+
 def test_a_last_block_without_its_proof_is_refused() -> None:
     node = started(0)
     node.finalised(node.make(1, None, 7))
