@@ -15,7 +15,9 @@ from bench.walk import Point, walk
 
 COSTS = (
     "transaction_us",
+    "transaction_steady_verifications",
     "transaction_restarted_us",
+    "transaction_restarted_steady_verifications",
     "node_transaction_us",
     "statement_us",
     "account_with_proof_us",
@@ -28,10 +30,11 @@ COSTS = (
 
 
 def growth(runs: int, say: Say, sizes: Sizes = SIZES) -> Figure:
-    """Processor time of one more transaction at the largest size, in times of that at the smallest."""
+    """Processor time of one more transaction at the largest size, in times of that at the smallest, by the
+    speed that the core had at each."""
     points = walk(runs, say, sizes.lengths)
     first, last = points[0], points[-1]
-    cost = "transaction_us"
+    cost = "transaction_steady_verifications"
     values = [after / first.medians[cost] for after in last.values[cost]]
     ratios = {f"{_stem(name)}_times": last.medians[name] / first.medians[name] for name in COSTS}
     return Figure(

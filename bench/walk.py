@@ -23,6 +23,7 @@ from bench import proc
 from bench.figures import Say
 from bench.histories import UNIT, History, Open, Taken, founded
 from bench.lengths import Lengths
+from bench.machine import verify_some
 from client.api import Client
 from client.flow import flow
 from client.outcomes import Kind
@@ -76,7 +77,7 @@ class _Measured:
         for run in range(runs):
             self._say(f"run {run + 1} of {runs} at {size:,}")
             with self._history.opened() as opened, as_in_a_node():
-                self._transactions(opened, "transaction_restarted_us")
+                self._transactions(opened, "transaction_restarted")
                 self._reads(opened, size)
                 self._settlement(opened)
             self._node()
@@ -118,7 +119,7 @@ class _Measured:
             made = opened.chain.tip.frontier.size
             self._fill(opened, size - runs * lengths.probe_transactions)
             for _ in range(runs):
-                self._transactions(opened, "transaction_us")
+                self._transactions(opened, "transaction")
             made = opened.chain.tip.frontier.size - made
         after = history.taken()
         log = (after.log - with_accounts.log) / made
@@ -146,13 +147,20 @@ class _Measured:
     # --- in this process ----------------------------------------------------------------------------
 
     def _transactions(self, opened: Open, name: str) -> None:
-        """Processor time of a transaction, from its bytes to the disk, in blocks of some."""
+        """Processor time of a transaction, from its bytes to the disk, in blocks of some; and the same in
+        signature verifications done in between, because a core may be faster at one size than at another."""
         block, count = self._lengths.probe_block, self._lengths.probe_transactions
         raws = self._history.transfers(count)
-        began = time.thread_time()
+        spent = verifying = 0.0
         for at in range(0, count, block):
+            began = time.thread_time()
             opened.take(raws[at : at + block])
-        self._add(name, 1e6 * (time.thread_time() - began) / count)
+            between = time.thread_time()
+            verify_some(block)
+            spent += between - began
+            verifying += time.thread_time() - between
+        self._add(f"{name}_us", 1e6 * spent / count)
+        self._add(f"{name}_steady_verifications", spent / verifying)
 
     def _reads(self, opened: Open, size: int) -> None:
         """Processor time of what a client asks for."""
