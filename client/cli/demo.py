@@ -46,7 +46,8 @@ def command(seed: int, export: Path | None, keep: bool, as_json: bool, scale: in
             "An export is never mixed with other files.",
             "Name another.",
         )
-    signal.signal(signal.SIGTERM, _interrupt)
+    for each in (signal.SIGINT, signal.SIGTERM):  # the first too: a shell has what it runs behind ignore it
+        signal.signal(each, _interrupt)
     options = Options(
         seed, REAL if scale == 1 else scaled(scale), None if export is None else export.absolute(), keep
     )
@@ -63,7 +64,7 @@ def command(seed: int, export: Path | None, keep: bool, as_json: bool, scale: in
 
 
 def _interrupt(signal_number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends the demo as Ctrl-C does: the nodes are stopped on the way out."""
+    """SIGINT and SIGTERM end the demo as Ctrl-C does: the nodes are stopped on the way out."""
     raise KeyboardInterrupt
 
 

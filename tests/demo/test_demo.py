@@ -123,6 +123,18 @@ def test_ending_it_midway_leaves_nothing_running(number: signal.Signals, tmp_pat
     until(lambda: processes_naming(str(tmp_path)) == [], "no node runs")
 
 
+def test_it_is_interrupted_also_where_a_shell_runs_it_in_the_background(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for a command followed by &
+    try:
+        process = demo(temporary=tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    until(lambda: len(processes_naming(str(tmp_path))) >= 4, "four nodes run")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=40)
+    assert process.returncode == 130
+
+
 def test_a_kept_network_is_talked_to_and_stopped_as_it_says(tmp_path: Path) -> None:
     """What is printed at the end is typed into a shell."""
     process = demo("--keep", temporary=tmp_path)
