@@ -73,7 +73,8 @@ def test_a_transaction_that_is_refused_ends_the_making_of_a_history() -> None:
         with pytest.raises(RuntimeError, match=r"0 of 1 transactions fit: .*period 7 is not open"):
             opened.make([history.close_period(7)])
         with pytest.raises(RuntimeError, match="was refused: SIGNATURE_INVALID"):
-            opened.take([history.transfers(1)[0][:-1] + b"\0"])
+            [raw] = history.transfers(1)
+            opened.take([raw[:-1] + bytes([raw[-1] ^ 1])])
 
 
 def test_what_the_kernel_says_of_a_process_is_read() -> None:
