@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from ayni.v1 import entitlements_pb2, keys_pb2, members_pb2
 from bench.network import DAY, UNIT, Bench, new_key, new_stamp
 from client import transactions
+from proofs.membership import quorum
 from proofs.signing import SigningKey
 
 ORGANISATIONS_EACH = 10
@@ -88,7 +89,7 @@ class Redeeming:
                 members_pb2.DecisionItem(ceiling=ceiling),
             ]
         founders = self._bench.testnet.founders
-        signers = founders[: len(founders) - (len(founders) - 1) // 3]  # M2
+        signers = founders[: quorum(len(founders))]  # M2
         keys = [founder.decision for founder in signers]
         for start in range(0, len(items), ITEMS_A_DECISION):
             chunk = items[start : start + ITEMS_A_DECISION]

@@ -15,6 +15,7 @@ from ayni.v1 import genesis_pb2, keys_pb2, state_pb2
 from client.drafts import Draft
 from client.errors import KeyProblem
 from ledger import limits
+from proofs.membership import quorum
 
 AccountReader = Callable[[str], state_pb2.AccountRecord]
 """The record of an account; raises NotFound."""
@@ -105,7 +106,7 @@ def _deciding(
     parties: list[Party], genesis: genesis_pb2.Genesis, already: set[bytes], available: list[bytes]
 ) -> tuple[list[Party], int]:
     """The federations that decide together (M2): those that signed or can, up to a quorum; how many lack."""
-    quorum = len(genesis.federations) - (len(genesis.federations) - 1) // 3
+    needed = quorum(len(genesis.federations))
     signed_or_can = already | set(available)
     chosen = list(parties)
     names = {party.name for party in parties}
@@ -113,9 +114,9 @@ def _deciding(
     others.sort(key=lambda party: (-len(party.public_keys & already), party.name))
     for party in others:
         begun = bool(party.public_keys & already)
-        if begun or (len(chosen) < quorum and not party.lacks(signed_or_can)):
+        if begun or (len(chosen) < needed and not party.lacks(signed_or_can)):
             chosen.append(party)
-    return chosen, max(0, quorum - len(chosen))
+    return chosen, max(0, needed - len(chosen))
 
 
 def _without_surplus(parties: list[Party], already: set[bytes], chosen: set[bytes]) -> set[bytes]:

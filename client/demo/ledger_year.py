@@ -35,6 +35,7 @@ from client.demo.shares import (
     Training,
 )
 from client.testnet.founding import Founder
+from proofs.membership import quorum
 from proofs.signing import SigningKey
 
 CREDIT = "EUC"
@@ -227,7 +228,7 @@ class LedgerYear:
     def _decision(self, items: Sequence[members_pb2.DecisionItem]) -> Signed:
         """Signed by exactly a quorum of federations, the first of them the author."""
         names = sorted(self._founders)
-        signers = names[: len(names) - (len(names) - 1) // 3]
+        signers = names[: quorum(len(names))]
         draft = transactions.decision(signers[0], items, _stamp())
         return self._sign(draft, [self._founders[name].decision for name in signers])
 
