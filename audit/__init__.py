@@ -6,13 +6,14 @@ findings.py. Two exports are compared in forks.py.
 
 from audit.files import FileReport, Guilty, guilty_of, verify_evidence_file, verify_receipt_file
 from audit.findings import Finding, Report
-from audit.forks import Comparison, NotComparable, Parting, compare_exports
+from audit.forks import Comparison, GenesisUnreadable, NotComparable, Parting, compare_exports
 from audit.verify import verify_export
 
 __all__ = [
     "Comparison",
     "FileReport",
     "Finding",
+    "GenesisUnreadable",
     "Guilty",
     "NotComparable",
     "Parting",

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError
 
 from audit import archive
 from audit.archive import GENESIS, HISTORY, Frames
-from audit.findings import AuditStopped, Report
+from audit.findings import AuditStopped, Finding, Report
 from audit.verify import Progress, verify_export
 from ayni.v1.block_pb2 import Certificate, CertifiedBlock, Evidence, EvidenceList, Header, Vote
 from ledger.genesis import Founding, GenesisInvalid, read_genesis
@@ -32,6 +32,10 @@ Announce = Callable[[Path], Progress]
 
 class NotComparable(ValueError):
     """The two are no exports of one network; the message says why."""
+
+
+class GenesisUnreadable(NotComparable):
+    """The genesis of neither can be read, and none is trusted; the message says why of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,10 @@ class Comparison:
     reports: tuple[Report, Report]
     membership: Membership | None
     """None when the genesis of neither export is the trusted one; then nothing was compared."""
+    unread: tuple[Finding | None, Finding | None] = (None, None)
+    """Why the genesis of each cannot be read, if it cannot; then nothing in that export is verified."""
     agreed: int = 0
-    """Up to this height both hold the same blocks."""
+    """Up to this height both hold the same blocks, verified in both."""
     parting: Parting | None = None
     """Where they part, when both verify and neither is the beginning of the other."""
     evidence: list[Evidence] = field(default_factory=list)
@@ -73,39 +79,41 @@ def compare_exports(
 ) -> Comparison:
     """Verify two exports and compare them.
 
-    `genesis_hash`: the one that is trusted; without it, the one that both say they are of. Raises
-    `NotComparable`.
+    `genesis_hash`: the one that is trusted; without it, the one that both say they are of, or the one of
+    which the genesis can be read. Raises `NotComparable`.
     """
-    foundings = _foundings(first, second)
+    read = (_founding(first), _founding(second))
+    foundings = [each for each in read if isinstance(each, Founding)]
+    unread = tuple(each if isinstance(each, Finding) else None for each in read)
+    if len({founding.hash for founding in foundings}) > 1:
+        raise NotComparable(
+            f"{first} is of network {foundings[0].hash.hex()}, {second} of {foundings[1].hash.hex()}"
+        )
     if genesis_hash is None:
         if not foundings:
-            raise NotComparable(f"the genesis of {first} and that of {second} cannot be read")
+            raise GenesisUnreadable(f"{first}, {unread[0]}; {second}, {unread[1]}")
         genesis_hash = foundings[0].hash
     verified: list[Report] = []
     for directory in (first, second):
         progress = announce(directory) if announce is not None else None
         verified.append(verify_export(directory, genesis_hash, progress))
     trusted = [founding.membership for founding in foundings if founding.hash == genesis_hash]
-    comparison = Comparison((verified[0], verified[1]), trusted[0] if trusted else None)
+    comparison = Comparison(
+        (verified[0], verified[1]), trusted[0] if trusted else None, (unread[0], unread[1])
+    )
     if trusted:
         _walk(comparison, trusted[0], first, second)
     return comparison
 
 
-def _foundings(first: Path, second: Path) -> list[Founding]:
-    """Those that can be read; of the others the report will say why. Raises `NotComparable`."""
-    foundings: list[Founding] = []
-    for directory in (first, second):
-        try:
-            data = archive.read_file(directory, GENESIS, archive.GENESIS_BYTES_MAX)
-            foundings.append(read_genesis(data))
-        except (AuditStopped, GenesisInvalid):
-            continue
-    if len(foundings) == 2 and foundings[0].hash != foundings[1].hash:
-        raise NotComparable(
-            f"{first} is of network {foundings[0].hash.hex()}, {second} of {foundings[1].hash.hex()}"
-        )
-    return foundings
+def _founding(directory: Path) -> Founding | Finding:
+    """The genesis of an export, or why it cannot be read."""
+    try:
+        return read_genesis(archive.read_file(directory, GENESIS, archive.GENESIS_BYTES_MAX))
+    except AuditStopped as stopped:
+        return stopped.finding
+    except GenesisInvalid as error:
+        return Finding(GENESIS, str(error))
 
 
 def _walk(comparison: Comparison, membership: Membership, first: Path, second: Path) -> None:
@@ -114,13 +122,14 @@ def _walk(comparison: Comparison, membership: Membership, first: Path, second: P
         _blocks(directory, report)
         for directory, report in zip((first, second), comparison.reports, strict=True)
     )
+    verified = min(report.blocks for report in comparison.reports)
     for one in ours:
         other = next(theirs, None)
         if other is None:
             return
         if one.header != other.header:
             break
-        comparison.agreed += 1
+        comparison.agreed = min(comparison.agreed + 1, verified)
     else:
         return
     if all(report.ok for report in comparison.reports):

@@ -15,6 +15,7 @@ import click
 
 from ayni.v1 import genesis_pb2
 from client.cli.audit_shown import (
+    GET_BOTH_AGAIN,
     check_directory,
     check_there,
     comparison_json,
@@ -132,7 +133,7 @@ def compare_command(
     signed both is written to a file that `ayni audit evidence` verifies. Exit code 4 when they part, or one
     of them does not verify.
     """
-    from audit import NotComparable, compare_exports
+    from audit import GenesisUnreadable, NotComparable, compare_exports
 
     check_directory(first)
     check_directory(second)
@@ -144,7 +145,9 @@ def compare_command(
             raise UsageProblem(
                 f"{first} and {second} cannot be compared.",
                 f"{error}.",
-                "Give two exports of one network.",
+                GET_BOTH_AGAIN
+                if isinstance(error, GenesisUnreadable)
+                else "Give two exports of one network.",
             ) from error
     both, trusted = (first, second), genesis_hash is not None
     written, unwritten = _write_evidence(found, output)

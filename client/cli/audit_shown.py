@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from audit import Comparison, FileReport, Finding, Guilty, Report
 
+GET_BOTH_AGAIN = "Get both again, each from another node, and compare again."
+
 
 def report_json(report: Report) -> dict[str, Any]:
     return {
@@ -102,7 +104,7 @@ def print_comparison(
 ) -> None:
     """What two exports say of one another, to people; `trusted`: whether a genesis was named to trust."""
     genesis = found.reports[0].genesis_hash.hex()
-    caution = "" if trusted else ", which both say they are of; compare it with the one you trust"
+    caution = "" if trusted else f", which {_who_says(directories, found)}; compare it with the one you trust"
     target.print(f"genesis {genesis}{caution}", soft_wrap=True)
     for directory, report in zip(directories, found.reports, strict=True):
         if report.ok:
@@ -134,8 +136,22 @@ def print_evidence(target: Console, found: Comparison, written: Path | None, unw
     target.print(f"  ayni audit evidence {written} --genesis FILE|NAME", soft_wrap=True)
 
 
+def _who_says(directories: tuple[Path, Path], found: Comparison) -> str:
+    """Of which export the genesis was taken for that of both."""
+    said = [directory for directory, unread in zip(directories, found.unread, strict=True) if unread is None]
+    return f"{said[0]} says it is of" if len(said) == 1 else "both say they are of"
+
+
 def _relation(directories: tuple[Path, Path], found: Comparison) -> str:
     """How far the two are the same, in words."""
+    unverified = [
+        str(directory)
+        for directory, report in zip(directories, found.reports, strict=True)
+        if not report.ok and not report.blocks
+    ]
+    if unverified:
+        which = unverified[0] if len(unverified) == 1 else "either"
+        return f"not compared: no block of {which} is verified"
     blocks = f"{found.agreed:,} block" + ("" if found.agreed == 1 else "s")
     if found.parting is not None:
         return f"they hold the same {blocks}, and then part: at height {found.parting.height:,} there are two"
@@ -158,6 +174,7 @@ def _guilty_in(found: Comparison) -> list[Guilty]:
 
 def fail_comparison(directories: tuple[Path, Path], found: Comparison) -> None:
     """Raises VerificationFailed when one does not verify, or when they part."""
+    _fail_unread(directories, found)
     broken = [
         (directory, report)
         for directory, report in zip(directories, found.reports, strict=True)
@@ -177,6 +194,25 @@ def fail_comparison(directories: tuple[Path, Path], found: Comparison) -> None:
             f"{directories[0]} and {directories[1]} are two histories of one network.",
             f"From height {found.parting.height} on they differ; {len(found.evidence)} members signed both.",
             "Keep both exports, and show them and the evidence to every federation.",
+        )
+
+
+def _fail_unread(directories: tuple[Path, Path], found: Comparison) -> None:
+    """Raises VerificationFailed when the genesis of one or both cannot be read."""
+    unread = [
+        (directory, why) for directory, why in zip(directories, found.unread, strict=True) if why is not None
+    ]
+    if len(unread) == 1:
+        raise VerificationFailed(
+            f"{unread[0][0]} is not compared: its genesis cannot be read.",
+            f"{unread[0][1]}.",
+            "Get it again from another node, and compare again.",
+        )
+    if unread:
+        raise VerificationFailed(
+            f"{directories[0]} and {directories[1]} are not compared: the genesis of neither can be read.",
+            "; ".join(f"{directory}, {why}" for directory, why in unread) + ".",
+            GET_BOTH_AGAIN,
         )
 
 

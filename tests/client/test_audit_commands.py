@@ -315,6 +315,73 @@ def test_which_of_two_exports_does_not_verify_is_told(
     assert three_lines(both.err)[0] == f"ayni: Neither {broken} nor {broken} verifies."
 
 
+def test_an_export_whose_genesis_cannot_be_read_is_not_said_to_hold_anything(
+    history: History, export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone, broken = history.export(tmp_path / "gone"), history.export(tmp_path / "broken")
+    (gone / "genesis.bin").unlink()
+    changed(broken / "genesis.bin", 20)
+
+    result = audit(capsys, "compare", export, gone)
+    assert result.code == 4
+    lines = result.out.splitlines()
+    assert lines[0] == (
+        f"genesis {history.hash.hex()}, which {export} says it is of; compare it with the one you trust"
+    )
+    assert lines[1].startswith(f"{export}: every byte verified, 6 blocks")
+    assert lines[2] == f"{gone}: does not verify"
+    assert lines[-2:] == [
+        "FOUND genesis.bin: it cannot be read: No such file or directory",
+        f"not compared: no block of {gone} is verified",
+    ]
+    assert three_lines(result.err) == [
+        f"ayni: {gone} is not compared: its genesis cannot be read.",
+        "  why:  genesis.bin: it cannot be read: No such file or directory.",
+        "  next: Get it again from another node, and compare again.",
+    ]
+    document = json.loads(audit(capsys, "compare", gone, export, "--json").out)
+    assert (document["ok"], document["agreed_blocks"]) == (False, 0)
+    assert document["exports"][0]["findings"][-1]["file"] == "genesis.bin"
+
+    result = audit(capsys, "compare", broken, gone, "--genesis", history.hash.hex())
+    assert (result.code, result.out.splitlines()[0]) == (4, f"genesis {history.hash.hex()}")
+    assert result.out.splitlines()[-1] == "not compared: no block of either is verified"
+    unread = "genesis: federations[0].name: a group, not length-delimited"
+    assert three_lines(result.err) == [
+        f"ayni: {broken} and {gone} are not compared: the genesis of neither can be read.",
+        f"  why:  {broken}, genesis.bin: {unread}; {gone}, genesis.bin: it cannot be read: No such file or"
+        " directory.",
+        "  next: Get both again, each from another node, and compare again.",
+    ]
+
+
+def test_two_exports_without_any_genesis_need_one_that_is_named(
+    history: History, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = history.export(tmp_path / "gone")
+    (gone / "genesis.bin").unlink()
+    result = audit(capsys, "compare", gone, gone)
+    assert (result.code, result.out) == (2, "")
+    assert three_lines(result.err) == [
+        f"ayni: {gone} and {gone} cannot be compared.",
+        f"  why:  {gone}, genesis.bin: it cannot be read: No such file or directory; {gone}, genesis.bin: it"
+        " cannot be read: No such file or directory.",
+        "  next: Get both again, each from another node, and compare again.",
+    ]
+
+
+def test_a_block_that_does_not_verify_is_not_said_to_be_held_by_both(
+    history: History, export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its header may be the same, and its transactions not."""
+    broken = history.export(tmp_path / "broken")
+    changed(broken / "history.bin", (broken / "history.bin").stat().st_size - 2_000)
+    first = json.loads(audit(capsys, "compare", export, broken, "--json").out)
+    verified = [each["blocks"] for each in first["exports"]]
+    assert 0 < verified[1] < verified[0] == 6
+    assert first["agreed_blocks"] == verified[1]
+
+
 def test_exports_of_two_networks_are_not_compared(
     history: History, export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
