@@ -29,7 +29,7 @@ RANGE_GAP = 8
 """From this many missing blocks on, they are asked for by height rather than one by one."""
 HEAVY_BODY_BYTES = 1 << 15
 """From this body size on, votes already cast are sent before it is executed."""
-EXECUTE_BYTES_MAX = 1 << 19
+EXECUTE_BYTES_MAX = 1 << 17
 """Bodies executed in one step while catching up; the rest waits for the next step."""
 EXECUTE_BLOCKS_MAX = 32
 """And blocks: each has to look through all those executed before it that are not committed yet."""

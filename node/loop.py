@@ -35,6 +35,10 @@ TRANSACTIONS_A_TURN: Final = 64
 """Transactions of peers verified between two looks at consensus (about 5 ms)."""
 TRANSACTIONS_OF_ONE: Final = 16
 """Of them, so many of one peer before the next one's."""
+LONG_TURN_SECONDS: Final = 0.05
+REST_SECONDS: Final = 0.004
+"""After a long turn everything else gets so long: a call takes several rounds of the event loop, and would
+wait for a turn with each of them while this node catches up."""
 FORWARD_BYTES_MAX: Final = 1024 * 1024
 """Transactions in one frame to the peers."""
 BEHIND_BLOCKS: Final = 4
@@ -156,17 +160,21 @@ class Loop:
     async def run(self) -> None:
         """Steps and executes until stopped. Raises Halt, StoreError."""
         self._put(events.Start())
+        clock = asyncio.get_running_loop().time
         while not self._stopping:
             await self._wake.wait()
             self._wake.clear()
             while (self._inputs or self._transactions) and not self._stopping:
-                self._turn()
-                await asyncio.sleep(0)
+                end = clock() + LONG_TURN_SECONDS
+                self._turn(end)
+                await asyncio.sleep(REST_SECONDS if clock() > end else 0)
         if self._timer:
             self._timer.cancel()
 
-    def _turn(self) -> None:
+    def _turn(self, end: float) -> None:
+        """Steps some inputs, and no more of them once it is `end`."""
         effects: list[events.Effect] = []
+        clock = asyncio.get_running_loop().time
         for _ in range(min(INPUTS_A_TURN, len(self._inputs))):
             _, (item, link, size) = self._inputs.take()
             if link is not None and link.closed.is_set():
@@ -178,7 +186,7 @@ class Loop:
                 link.processed(size)
             effects += found
             # A vote leaves before the machine goes on to a big block; what is final goes to disk first.
-            if any(isinstance(effect, DURABLE) for effect in found):
+            if any(isinstance(effect, DURABLE) for effect in found) or clock() > end:
                 break
         if effects:
             self._execute(effects)

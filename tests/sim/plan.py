@@ -44,6 +44,8 @@ class Plan:
     """Probability that a write, before, in or after it, loses the power."""
     mempool: MempoolSection = field(default_factory=MempoolSection)
     """Sometimes so small that there is no room."""
+    scene: str = ""
+    """A directed schedule that is played once (`scenes.py`); no seed draws one."""
     audits: bool = False
     """Whether the auditor verifies an export of it at the end."""
 

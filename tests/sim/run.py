@@ -28,6 +28,7 @@ from tests.sim.cluster import CallFailed, Cluster, Host
 from tests.sim.founding import Founded, founded
 from tests.sim.observer import Observer
 from tests.sim.plan import Plan, plan_of
+from tests.sim.scenes import SCENES
 from tests.sim.signatures import remembered
 from tests.sim.trouble import Trouble
 from tests.sim.truth import Violation
@@ -83,6 +84,7 @@ class Run:
         self._probes: list[asyncio.Task[None]] = []
         for member, strategy in plan.liars.items():
             byzantine.corrupt(self.cluster, member, strategy, plan.seed)
+        self._scene = SCENES[plan.scene](self.cluster, plan) if plan.scene else None
 
     async def main(self) -> None:
         """All phases. Raises Violation."""
@@ -96,6 +98,8 @@ class Run:
         await self._watch(self.plan.trouble_seconds, [*working, troubling])
         self.clients.is_working = False
         troubling.cancel()
+        if self._scene is not None:
+            self._scene.end()
         self.trouble.repair()
         await self._recover()
         await self._settle(working)

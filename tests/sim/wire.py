@@ -134,6 +134,8 @@ class Wire:
         self.accept: Callable[[int, Stream], bool] = lambda host, stream: False
         """Hands a new connection to a host; False when nothing listens there."""
         self.on_carry: Callable[[Stream, bytes], None] = lambda stream, data: None
+        self.gate: Callable[[Stream, bytes], bytes | None] = lambda stream, data: data
+        """What may go on its way of a frame; None for nothing (`scenes.py`)."""
         self.injected: Counter[str] = Counter()
         self._chance = chance
         self._held: list[tuple[Stream, bytes]] = []
@@ -158,6 +160,11 @@ class Wire:
     def carry(self, stream: Stream, data: bytes) -> None:
         """Takes a frame to the other end, or does not."""
         self.on_carry(stream, data)
+        passing = self.gate(stream, data)
+        if passing is None:
+            self.injected["frames kept back"] += 1
+            return
+        data = passing
         pair = (stream.owner, stream.peer)
         if pair in self.cut:
             self.injected["frames cut off"] += 1

@@ -21,6 +21,8 @@ class Situation:
     """The strategy of one member."""
     damage: str = ""
     """What befalls one member."""
+    scene: str = ""
+    """A directed schedule, in calm weather."""
     crash_weight: float = 0.0
     has_small_mempool: bool = False
     closes_periods: bool = False
@@ -30,6 +32,7 @@ class Situation:
             f"{self.members} members" if self.members else "",
             self.liar,
             self.damage,
+            self.scene,
             "power cuts" if self.crash_weight else "",
             "small mempools" if self.has_small_mempool else "",
             "settlements" if self.closes_periods else "",
@@ -118,7 +121,8 @@ MUTATIONS: dict[str, Mutation] = {
             _edit("consensus.blocks:check_nullifications", ("if found != ", "if False and found != ")),
             _edit("consensus.certificates:CertificateStore.nullified_between", ("return None", "continue")),
         ),
-        situation=Situation(members=4, liar="skipper"),
+        situation=Situation(members=4, liar="skipper", scene="a late finalisation"),
+        within=2,
     ),
     "nullify after finalize": Mutation(
         (
@@ -139,6 +143,8 @@ MUTATIONS: dict[str, Mutation] = {
                 ),
             ),
         ),
+        situation=Situation(members=4, scene="a lone finalize"),
+        within=2,
     ),
     "certificate with a repeated signer accepted": Mutation(
         (

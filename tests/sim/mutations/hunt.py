@@ -84,6 +84,10 @@ def plan_for(situation: Situation, seed: int) -> Plan:
     plan.close_periods |= situation.closes_periods
     if situation.has_small_mempool:
         plan.mempool = SMALL_MEMPOOL
+    if situation.scene:
+        plan.scene, plan.troubles, plan.crash_weight = situation.scene, ("calm",), 0.0
+        plan.trouble_seconds, plan.client_pause_ms = 16.0, 60
+        plan.liars, plan.damaged = plan.liars if situation.liar else {}, {}
     return plan
 
 

@@ -44,11 +44,11 @@ def _row(name: str, caught: Caught | None) -> dict[str, object]:
 
 def table(found: dict[str, Caught | None]) -> str:
     """The same for people."""
-    lines = [f"{'planted bug':<46}{'where':<28}{'seeds':>6}{'at most':>9}  caught by"]
+    lines = [f"{'planted bug':<46}{'where':<42}{'seeds':>6}{'at most':>9}  caught by"]
     for name, caught in found.items():
         mutation = MUTATIONS[name]
         seeds, oracle = (str(caught.seed + 1), caught.oracle) if caught else ("-", "NOT CAUGHT")
-        lines.append(f"{name:<46}{mutation.situation!s:<28}{seeds:>6}{mutation.within:>9}  {oracle}")
+        lines.append(f"{name:<46}{mutation.situation!s:<42}{seeds:>6}{mutation.within:>9}  {oracle}")
     caught_count = sum(1 for caught in found.values() if caught)
     lines.append(f"{len(found)} planted, {caught_count} caught")
     return "\n".join(lines)
