@@ -114,5 +114,28 @@ def _wan(result: dict[str, Any]) -> str:
     return draw("Finality over long lines", Axis("one-way delay, ms"), Axis("ms"), lines)
 
 
-PLOTS: dict[str, Callable[[dict[str, Any]], str]] = {"curve": _curve, "wan": _wan}
+def _growth(result: dict[str, Any]) -> str:
+    first = result["points"][0]
+    lines: dict[str, Points] = {
+        name: [(point["size"], point[cost] / first[cost]) for point in result["points"]]
+        for cost, name in GROWING.items()
+    }
+    return draw(
+        "What a user waits for, as log and accounts grow",
+        Axis("accounts, and as many transactions", log=True),
+        Axis(f"times its cost at {first['size']:,}"),
+        lines,
+    )
+
+
+GROWING = {
+    "transaction_steady_verifications": "a transaction",
+    "statement_us": "a page of a statement",
+    "receipt_us": "a receipt",
+    "settlement_ms": "a settlement",
+    "restart_first_vote_s": "a restart",
+}
+"""What the plot of growth shows of a result, and how it calls it."""
+
+PLOTS: dict[str, Callable[[dict[str, Any]], str]] = {"curve": _curve, "wan": _wan, "growth": _growth}
 """By figure: the document of a result to the SVG."""

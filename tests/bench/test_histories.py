@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from audit.archive import write_export
 from bench import proc
 from bench.histories import founded
 from bench.lengths import Lengths
+from bench.plots import PLOTS
 from bench.registry import FIGURES
 from bench.sizes import Sizes
 
@@ -47,6 +49,8 @@ def test_a_figure_is_measured_at_each_size_and_says_how(name: str) -> None:
     assert [point["size"] for point in document.get("points", [])] == ([] if name == "sync" else [200, 400])
     assert len({frozenset(point) for point in document.get("points", [])}) <= 1
     assert any("run 2 of 2" in line for line in said)
+    if name in PLOTS:
+        assert ElementTree.fromstring(PLOTS[name](document)).tag.endswith("svg")
 
 
 def test_a_history_that_is_made_is_one_that_an_audit_accepts(tmp_path: Path) -> None:
