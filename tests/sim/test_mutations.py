@@ -8,10 +8,17 @@ from consensus.voting import Ballot
 from proofs.membership import quorum
 from tests.sim.mutations.catalogue import MUTATIONS
 from tests.sim.mutations.edits import CannotPlant, Edit, planted
-from tests.sim.mutations.hunt import first_caught
+from tests.sim.mutations.hunt import caught_on, first_caught, plan_for
 from tests.sim.mutations.report import table
+from tests.sim.run import run
 
 QUORUM = "proofs.membership:quorum"
+DIRECTED = {
+    "nullify after finalize": "votes in the order of C2 to C4",
+    "parent check skipped": "one block final at a height",
+}
+"""Bugs with a schedule of their own, and the oracle that it makes see them."""
+RANGES = (1, 5_000, 9_000)
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
@@ -19,6 +26,23 @@ def test_a_planted_bug_is_caught(name: str) -> None:
     caught = first_caught(MUTATIONS[name])
     assert caught is not None
     assert caught.oracle != "no oracle: it fell over", caught.violation
+
+
+@pytest.mark.parametrize(("name", "oracle"), DIRECTED.items())
+@pytest.mark.parametrize("seed", RANGES)
+def test_a_directed_schedule_shows_its_bug_on_whatever_seed(name: str, oracle: str, seed: int) -> None:
+    caught = caught_on(MUTATIONS[name], seed)
+    assert caught is not None
+    assert caught.oracle == oracle, caught.violation
+
+
+@pytest.mark.parametrize("name", DIRECTED)
+@pytest.mark.parametrize("seed", RANGES)
+def test_a_directed_schedule_comes_about_and_who_keeps_the_rules_gets_through(name: str, seed: int) -> None:
+    situation = MUTATIONS[name].situation
+    report = run(plan_for(situation, seed))
+    assert report.violations == []
+    assert report.injected[f"scene: {situation.scene}"] == 1
 
 
 def test_what_was_planted_is_taken_out_again() -> None:
