@@ -21,6 +21,7 @@ from config import ConfigError, NodeConfig, PeerSection, fingerprint
 from node.handshake import NONCE_BYTES, Handshake, PeerFault
 from node.log import Log
 from node.tls import PEER_OPTIONS, peer_channel, peer_server_credentials
+from proofs.density import TooManyParts, check_parts
 from proofs.membership import Membership
 from proofs.signing import SigningKey
 from proofs.words import printable
@@ -138,11 +139,14 @@ class Link:
 
 
 def parse_frame(data: bytes) -> pb.PeerFrame:
-    """A frame from its bytes. Raises PeerFault when they are garbage."""
+    """A frame from its bytes. Raises PeerFault when they are garbage, or would take far more memory."""
     try:
+        check_parts(pb.PeerFrame, data)
         return pb.PeerFrame.FromString(data)
     except DecodeError:
         raise PeerFault(f"it sent {len(data)} bytes that are no frame of this protocol") from None
+    except TooManyParts as error:
+        raise PeerFault(f"its frame {error}") from None
 
 
 class PeerNetwork:

@@ -13,11 +13,12 @@ import pytest
 
 from ayni.v1 import genesis_pb2
 from ayni.v1 import peer_service_pb2 as pb
+from ayni.v1.block_pb2 import Certificate, CertifiedBlock, MemberSignature, Proposal, Vote
 from config import NodeConfig, fingerprint
 from node import peers
-from node.handshake import Handshake
+from node.handshake import Handshake, PeerFault
 from node.log import make_log
-from node.peers import METHOD, Link, PeerNetwork
+from node.peers import METHOD, Link, PeerNetwork, parse_frame
 from node.tls import peer_channel, peer_server_credentials
 from proofs.membership import Membership, membership_of
 from tests.node.founders import NAMES, Founder, write_network
@@ -326,3 +327,24 @@ def test_a_member_that_reads_too_slowly_loses_frames_and_not_our_memory(
     monkeypatch.setattr(peers, "OUTGOING_BYTES_MAX", 100)
     link = Link(1, "japan")
     assert [link.send(b"x" * size) for size in (60, 30, 20, 10)] == [True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pb.PeerFrame(votes=pb.Votes(votes=[Vote()] * 2_000)),
+        pb.PeerFrame(certificates=pb.Certificates(certificates=[Certificate()] * 2_000)),
+        pb.PeerFrame(status=pb.Status(own_latest=[Vote()] * 2_000)),
+        pb.PeerFrame(transactions=pb.Transactions(transactions=[b""] * 2_000)),
+        pb.PeerFrame(block_request=pb.BlockRequest(digests=[b""] * 2_000)),
+        pb.PeerFrame(proposal=Proposal(nullifications=[Certificate(signatures=[MemberSignature()] * 2_000)])),
+        pb.PeerFrame(
+            block_response=pb.BlockResponse(blocks=[CertifiedBlock(nullifications=[Certificate()] * 2_000)])
+        ),
+    ],
+    ids=lambda frame: frame.WhichOneof("frame"),
+)
+def test_a_frame_of_countless_empty_parts_is_not_unpacked(parts: pb.PeerFrame) -> None:
+    """16 MiB of them would take 700 MB of memory, and seconds in which nothing else is done."""
+    with pytest.raises(PeerFault, match=r"^its frame of [0-9]+ bytes has more than 10[0-9]+ parts"):
+        parse_frame(parts.SerializeToString())

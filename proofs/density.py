@@ -1,0 +1,108 @@
+"""How many parts bytes unpack to, counted before they are unpacked.
+
+A message takes some eighty bytes of memory however little it says, and two bytes are enough to write one:
+16 MiB of them unpack to 700 MB, in seconds. What is honest holds signatures, hashes and transactions, all
+longer. So whoever reads what another sent looks here first, and stops at the first part too many. Decides
+nothing else: what is no message the library refuses. Spec: docs/security.md, "Nobody crowds the others out".
+"""
+
+from typing import Any, Final
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+PARTS_FREE: Final = 1_000
+"""So many parts any message may have."""
+PART_BYTES: Final = 48
+"""And one more for so many of its bytes: a signature with its member takes 66."""
+
+_Table = dict[int, Any]
+"""Field number to the table of the message in it, or None where it holds many byte strings."""
+
+_TABLES: dict[str, _Table] = {}
+_WIRE_BYTES: Final = {1: 8, 5: 4}
+
+
+class TooManyParts(ValueError):
+    """Unpacking is not worth what it costs; or there is no telling, as the bytes are no message."""
+
+
+def check_parts(message_class: type[Message], data: bytes) -> None:
+    """Look over the bytes of a message. Raises `TooManyParts`."""
+    if len(data) <= 2 * PARTS_FREE:
+        return  # a part has two bytes
+    most = PARTS_FREE + len(data) // PART_BYTES
+    try:
+        _walk(_table(message_class.DESCRIPTOR), data, most)
+    except IndexError:
+        raise TooManyParts(f"of {len(data)} bytes ends inside a field") from None
+
+
+def _table(descriptor: Any) -> _Table:
+    table = _TABLES.get(descriptor.full_name)
+    if table is None:
+        table = _TABLES[descriptor.full_name] = {}
+        for each in descriptor.fields:
+            if each.message_type is not None:
+                table[each.number] = _table(each.message_type)
+            elif each.is_repeated and each.type in (FieldDescriptor.TYPE_BYTES, FieldDescriptor.TYPE_STRING):
+                table[each.number] = None
+    return table
+
+
+def _walk(table: _Table, data: bytes, most: int) -> None:
+    """Go through every field, into messages. Raises `TooManyParts`, IndexError at an end too early."""
+    position, end, parts = 0, len(data), 0
+    outer: list[tuple[_Table, int]] = []
+    while True:
+        while position >= end:
+            if position > end:
+                raise IndexError
+            if not outer:
+                return
+            table, end = outer.pop()
+        tag = data[position]
+        position += 1
+        if tag > 127:
+            tag, position = _varint(data, position - 1)
+        wire = tag & 7
+        if wire == 2:
+            length = data[position]
+            position += 1
+            if length > 127:
+                length, position = _varint(data, position - 1)
+            number = tag >> 3
+            if number not in table:
+                position += length
+                continue
+            parts += 1
+            if parts > most:
+                raise TooManyParts(f"of {len(data)} bytes has more than {most} parts")
+            nested = table[number]
+            if nested is None:
+                position += length
+                continue
+            if position + length > end:
+                raise IndexError
+            outer.append((table, end))
+            table, end = nested, position + length
+        elif wire == 0:
+            _, position = _varint(data, position)
+        elif wire in _WIRE_BYTES:
+            position += _WIRE_BYTES[wire]
+        else:
+            raise TooManyParts(f"of {len(data)} bytes has a field of wire type {wire}, which no message has")
+
+
+def _varint(data: bytes, position: int) -> tuple[int, int]:
+    """Return a number and where it ends. Raises IndexError."""
+    value = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, position
+        shift += 7
+        if shift > 63:
+            raise IndexError
