@@ -100,7 +100,26 @@ FIELD_WRITERS: Final[dict[str, Callable[[int], Callable[[Any], bytes]]]] = {
 }
 """Writers of fields that are not at their default: those are not written at all."""
 
-_PLAIN: Final = frozenset({"uint", "sint", "bool", "bytes", "text"})
+
+def _read_tuple(_: Any, value: Any) -> tuple[Any, ...]:
+    return tuple(value)
+
+
+def _reader(name: str, kind: str, sub: Any) -> Callable[[Any, Any], Any] | None:
+    """How an item is made of its message and field; None: the field's value is the item."""
+    if kind in ("texts", "blobs"):
+        return _read_tuple
+    if kind == "records":
+        return lambda _, value: tuple([sub._make(SCHEMAS[sub].values(each)) for each in value])
+    if kind == "record":
+        return lambda message, value: (
+            sub._make(SCHEMAS[sub].values(value)) if message.HasField(name) else None
+        )
+    if kind == "message":
+        return lambda message, value: (
+            value.SerializeToString(deterministic=True) if message.HasField(name) else None
+        )
+    return None
 
 
 class Schema:
@@ -116,7 +135,9 @@ class Schema:
         self._getter: Callable[[Any], tuple[Any, ...]] = (
             attrgetter(*names) if len(names) > 1 else lambda message: (getattr(message, names[0]),)
         )
-        self._plain = all(kind in _PLAIN for _, kind, _ in self.fields)
+        self._readers = [
+            (place, read) for place, each in enumerate(self.fields) if (read := _reader(*each)) is not None
+        ]
         self.writers = [FIELD_WRITERS[kind](number) for number, (_, kind, _sub) in enumerate(self.fields, 1)]
 
     def encode(self, record: tuple[Any, ...]) -> bytes:
@@ -126,24 +147,12 @@ class Schema:
     def values(self, message: Any) -> tuple[Any, ...]:
         """The items of the record that `message` carries, in field order."""
         values = self._getter(message)
-        if self._plain:
+        if not self._readers:
             return values
-        return tuple(
-            [self._item(message, *field, value) for field, value in zip(self.fields, values, strict=True)]
-        )
-
-    @staticmethod
-    def _item(message: Any, name: str, kind: str, sub: Any, value: Any) -> Any:
-        if kind in ("texts", "blobs"):
-            return tuple(value)
-        if kind == "records":
-            read = SCHEMAS[sub].values
-            return tuple([sub._make(read(item)) for item in value])
-        if kind == "record":
-            return sub._make(SCHEMAS[sub].values(value)) if message.HasField(name) else None
-        if kind == "message":
-            return value.SerializeToString(deterministic=True) if message.HasField(name) else None
-        return value
+        items = list(values)
+        for place, read in self._readers:
+            items[place] = read(message, items[place])
+        return tuple(items)
 
 
 SCHEMAS: Final[dict[type, Schema]] = {}
