@@ -30,7 +30,7 @@ from node.services.status import NodeStatus
 from node.startup import Prepared, StartError, make_machine, prepare
 from node.store import StoreError
 from node.submit import Doors
-from node.tls import client_server_credentials
+from node.tls import UNPACKED_ONLY, client_server_credentials
 from node.turns import Streams
 
 UPKEEP_SECONDS = 0.5
@@ -44,6 +44,7 @@ ADMIN_CALLS_MAX = 50
 CLIENT_OPTIONS = [
     ("grpc.max_receive_message_length", ledger.CLIENT_MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", -1),
+    UNPACKED_ONLY,
     ("grpc.max_concurrent_streams", 200),  # of one connection; what is more waits at the client
     ("grpc.max_allowed_incoming_connections", 512),
     # Whoever connects and does not finish TLS, or says nothing, is hung up on.

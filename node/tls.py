@@ -16,7 +16,11 @@ from config import NodeConfig, PeerSection, fingerprint, pinned_name
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 """The largest message between validators: a 4 MiB body, its certificates, or a batch of blocks."""
 
+UNPACKED_ONLY: tuple[str, int] = ("grpc.compression_enabled_algorithms_bitset", 1)
+"""Packed messages are refused: four kilobytes on the wire could hold up the event loop for 50 ms."""
+
 PEER_OPTIONS: list[tuple[str, int | str]] = [
+    UNPACKED_ONLY,
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.so_reuseport", 0),  # a port in use is an error, not to be shared

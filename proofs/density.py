@@ -2,19 +2,21 @@
 
 A message takes some eighty bytes of memory however little it says, and two bytes are enough to write one:
 16 MiB of them unpack to 700 MB, in seconds. What is honest holds signatures, hashes and transactions, all
-longer. So whoever reads what another sent looks here first, and stops at the first part too many. Decides
-nothing else: what is no message the library refuses. Spec: docs/security.md, "Nobody crowds the others out".
+longer. So whoever reads what another sent looks here first, and stops at the first part too many. What is no
+message is left to the library, or refused in its way. Spec: docs/security.md, "Nobody crowds the others out".
 """
 
 from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 PARTS_FREE: Final = 1_000
 """So many parts any message may have."""
 PART_BYTES: Final = 48
 """And one more for so many of its bytes: a signature with its member takes 66."""
+FIELD_BYTES: Final = 12
+"""And a field, a part or not, for so many: looking over a million takes most of a second too."""
 
 _Table = dict[int, Any]
 """Field number to the table of the message in it, or None where it holds many byte strings."""
@@ -24,18 +26,22 @@ _WIRE_BYTES: Final = {1: 8, 5: 4}
 
 
 class TooManyParts(ValueError):
-    """Unpacking is not worth what it costs; or there is no telling, as the bytes are no message."""
+    """The bytes unpack to more than they are worth."""
 
 
-def check_parts(message_class: type[Message], data: bytes) -> None:
-    """Look over the bytes of a message. Raises `TooManyParts`."""
-    if len(data) <= 2 * PARTS_FREE:
-        return  # a part has two bytes
-    most = PARTS_FREE + len(data) // PART_BYTES
+def check_parts(message_class: type[Message], data: bytes, most: int | None = None) -> None:
+    """Look over the bytes of a message that may have `most` fields: if not said, what its size allows.
+
+    Raises `TooManyParts`, and `DecodeError` for some of what is no message.
+    """
+    fields = PARTS_FREE + len(data) // FIELD_BYTES if most is None else most
+    parts = PARTS_FREE + len(data) // PART_BYTES if most is None else most
+    if len(data) <= 2 * parts:
+        return  # each has two bytes
     try:
-        _walk(_table(message_class.DESCRIPTOR), data, most)
+        _walk(_table(message_class.DESCRIPTOR), data, fields, parts)
     except IndexError:
-        raise TooManyParts(f"of {len(data)} bytes ends inside a field") from None
+        raise DecodeError(f"{len(data)} bytes end inside a field") from None
 
 
 def _table(descriptor: Any) -> _Table:
@@ -50,9 +56,9 @@ def _table(descriptor: Any) -> _Table:
     return table
 
 
-def _walk(table: _Table, data: bytes, most: int) -> None:
-    """Go through every field, into messages. Raises `TooManyParts`, IndexError at an end too early."""
-    position, end, parts = 0, len(data), 0
+def _walk(table: _Table, data: bytes, most_fields: int, most_parts: int) -> None:
+    """Go through every field, into messages. Raises as above, and IndexError at an end too early."""
+    position, end, fields, parts = 0, len(data), 0, 0
     outer: list[tuple[_Table, int]] = []
     while True:
         while position >= end:
@@ -61,6 +67,9 @@ def _walk(table: _Table, data: bytes, most: int) -> None:
             if not outer:
                 return
             table, end = outer.pop()
+        fields += 1
+        if fields > most_fields:
+            raise TooManyParts(f"of {len(data)} bytes has more than {most_fields} fields")
         tag = data[position]
         position += 1
         if tag > 127:
@@ -76,8 +85,8 @@ def _walk(table: _Table, data: bytes, most: int) -> None:
                 position += length
                 continue
             parts += 1
-            if parts > most:
-                raise TooManyParts(f"of {len(data)} bytes has more than {most} parts")
+            if parts > most_parts:
+                raise TooManyParts(f"of {len(data)} bytes has more than {most_parts} parts")
             nested = table[number]
             if nested is None:
                 position += length
@@ -91,7 +100,7 @@ def _walk(table: _Table, data: bytes, most: int) -> None:
         elif wire in _WIRE_BYTES:
             position += _WIRE_BYTES[wire]
         else:
-            raise TooManyParts(f"of {len(data)} bytes has a field of wire type {wire}, which no message has")
+            raise DecodeError(f"a field has wire type {wire}, which none of ours has")
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:
