@@ -121,6 +121,13 @@ class FinalBlock(NamedTuple):
     """(level, index, hash) of complete subtrees of the log that this block completed, leaves included."""
 
 
+Store = Callable[[list[FinalBlock]], None]
+
+
+def _nowhere(blocks: list[FinalBlock]) -> None:
+    """Stores nothing: for who keeps no history."""
+
+
 class Chain:
     """The ledger's state machine."""
 
@@ -272,10 +279,10 @@ class Chain:
         self._keep(block, header_bytes)
         return block
 
-    def finalise(self, digest: bytes) -> list[FinalBlock]:
+    def finalise(self, digest: bytes, store: Store = _nowhere) -> list[FinalBlock]:
         """Makes an executed block and its ancestors final, oldest first; every other branch is forgotten.
 
-        The caller stores what is returned before it asks anything else. Raises UnknownParent.
+        `store` gets them first: when it raises, nothing has become final here. Raises UnknownParent.
         """
         block: Executed | None = self._executed.get(digest)
         if block is None:
@@ -285,7 +292,10 @@ class Chain:
             path.append(block)
             block = block.parent
         path.reverse()
-        final = [self._advance(item) for item in path]
+        final = [_final(item) for item in path]
+        store(final)
+        for item in path:
+            self._advance(item)
         self._executed = self._descendants(path[-1])
         return final
 
@@ -325,24 +335,11 @@ class Chain:
         block.digest = domains.block_digest(header_bytes)
         self._executed[block.digest] = block
 
-    def _advance(self, block: Executed) -> FinalBlock:
-        writes = {key: value or None for key, value in block.writes.items()}
-        buckets = block.tree.changed_buckets()
+    def _advance(self, block: Executed) -> None:
         self._base.advance(block.overlay.writes)
         self._final_state = None
         self._tree.advance(block.tree)
         self.tip = Tip(block.digest, block.header.height, block.header.time_ms, block.frontier)
-        return FinalBlock(
-            block.header,
-            block.header_bytes,
-            block.body,
-            block.digest,
-            block.entries,
-            writes,
-            buckets,
-            block.frontier,
-            block.log_nodes,
-        )
 
     def _descendants(self, tip: Executed) -> dict[bytes, Executed]:
         """Executed blocks above the new tip, cut from what is now final."""
@@ -357,6 +354,20 @@ class Chain:
                     block.overlay.detach()
                     block.tree.detach()
         return kept
+
+
+def _final(block: Executed) -> FinalBlock:
+    return FinalBlock(
+        block.header,
+        block.header_bytes,
+        block.body,
+        block.digest,
+        block.entries,
+        {key: value or None for key, value in block.writes.items()},
+        block.tree.changed_buckets(),
+        block.frontier,
+        block.log_nodes,
+    )
 
 
 def _read_header(data: bytes) -> block_pb2.Header:

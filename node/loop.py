@@ -260,16 +260,14 @@ class Loop:
                 self._broadcast(FIELD_OF[type(message)], message)
 
     def _commit(self, effects: list[events.Effect]) -> list[FinalBlock]:
-        """Makes blocks final in the ledger and on disk: one atomic, synced batch."""
-        batch = Batch()
-        final: list[FinalBlock] = []
+        """Makes blocks final on disk, then in the ledger, whose reads anybody may ask."""
+        commits = [effect for effect in effects if isinstance(effect, events.Commit)]
+        if not commits:
+            return []
         began = time.monotonic()
-        for effect in effects:
-            if isinstance(effect, events.Commit):
-                final += self._finalise(batch, effect)
-        if batch:
-            self._parts.database.write(batch)
-            self._parts.metrics.commit_seconds.observe(time.monotonic() - began)
+        # The commits of a turn follow one another on one chain.
+        final = self._parts.chain.finalise(commits[-1].digest, lambda blocks: self._store(commits, blocks))
+        self._parts.metrics.commit_seconds.observe(time.monotonic() - began)
         return final
 
     def _follow_up(self, effect: events.Effect) -> None:
@@ -285,19 +283,21 @@ class Loop:
             case events.Alarm(code, message, halt):
                 self._alarm(code, message, halt)
 
-    def _finalise(self, batch: Batch, commit: events.Commit) -> list[FinalBlock]:
-        """Makes blocks final in the ledger and adds them to the batch."""
-        final = self._parts.chain.finalise(commit.digest)
-        if len(final) != len(commit.blocks):
+    def _store(self, commits: list[events.Commit], blocks: list[FinalBlock]) -> None:
+        """Blocks that become final, on disk: one atomic, synced batch."""
+        all_certified = [certified for commit in commits for certified in commit.blocks]
+        if len(blocks) != len(all_certified):
             raise Halt(
-                f"consensus made {len(commit.blocks)} blocks final, the ledger {len(final)}: this is a bug; "
+                f"consensus made {len(all_certified)} blocks final, the ledger {len(blocks)}: this is a bug; "
                 "report it with the log"
             )
-        for block, certified in zip(final, commit.blocks, strict=True):
+        batch = Batch()
+        for block, certified in zip(blocks, all_certified, strict=True):
             self._parts.tables.add(batch, block, certified)
-        for key in commit.forget:
-            batch.delete(JOURNAL + key)
-        return final
+        for commit in commits:
+            for key in commit.forget:
+                batch.delete(JOURNAL + key)
+        self._parts.database.write(batch)
 
     def _keep_evidence(self, batch: Batch, evidence: block_pb2.Evidence) -> None:
         if self._parts.tables.add_evidence(batch, evidence):

@@ -12,7 +12,7 @@ import pytest
 
 from ayni.v1.block_pb2 import BlockBody, Header
 from ledger import limits
-from ledger.chain import BlockInvalid, Executed, UnknownParent
+from ledger.chain import BlockInvalid, Executed, FinalBlock, UnknownParent
 from ledger.rule import ParsedTransaction
 from proofs.domains import body_hash
 from tests.ledger.world import BLOCK_MS, World, standard
@@ -143,6 +143,20 @@ def test_a_block_that_is_built_keeps_to_both_maxima(world: World, monkeypatch: p
     block = built(world, *raws)
     assert 0 < len(block.body) <= whole - 1
     world.witness.check(block.header_bytes, block.body)
+
+
+def test_a_block_that_is_not_stored_is_not_final(world: World) -> None:
+    block, tip = built(world, payment(world)), world.chain.tip
+
+    def full(blocks: list[FinalBlock]) -> None:
+        assert [each.digest for each in blocks] == [block.digest]
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        world.chain.finalise(block.digest, full)
+    assert world.chain.tip == tip
+    (final,) = world.chain.finalise(block.digest)
+    assert world.chain.tip.digest == final.digest == block.digest
 
 
 def test_a_body_has_one_form(world: World) -> None:

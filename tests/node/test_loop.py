@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ import pytest
 from ayni.v1 import block_pb2
 from ayni.v1 import peer_service_pb2 as pb
 from consensus import events
+from ledger.chain import FinalBlock
 from ledger.refusals import Refusal
 from node.loop import Halt, Loop
 from node.outcomes import Expired, Settled
 from node.peers import Link
 from node.startup import prepare
-from node.store import JOURNAL
+from node.store import JOURNAL, StoreError
 from tests.node.acts import open_accounts, transfer
 from tests.node.founders import write_network
 from tests.node.ledgers import StoredLedger
@@ -78,13 +80,20 @@ class Rig:
         self.machine = Scripted()
         self.loop: Loop
 
-    async def run(self, *script: list[events.Effect], feed: Callable[[Loop], None] | None = None) -> None:
+    async def run(
+        self,
+        *script: list[events.Effect],
+        feed: Callable[[Loop], None] | None = None,
+        told: Callable[[FinalBlock], None] | None = None,
+    ) -> None:
         """Steps through the script, one input for each list of effects."""
         self.machine = machine = Scripted(*script)
         fake: Any = machine
         self.loop = Loop(self.parts, fake, self.parts.log)
         network: Any = self.wire
         self.loop.network = network
+        if told:
+            self.loop.on_final.append(told)
         task = asyncio.create_task(self.loop.run())
         if feed:
             feed(self.loop)
@@ -145,6 +154,27 @@ async def test_a_block_is_on_disk_before_anybody_is_answered(tmp_path: Path) -> 
     assert (outcome.log_index, height) == (0, 1)  # type: ignore[union-attr]
     assert parts.tables.journal() == {b"kept": b"2"}
     assert len(parts.mempool) == 0
+    parts.database.close()
+
+
+async def test_a_block_that_cannot_be_stored_is_final_to_nobody_who_asks_here(tmp_path: Path) -> None:
+    """A node on a full disk told its height while it stopped, and had a lower one when it was back."""
+    rig = Rig(tmp_path)
+    parts = rig.parts
+    block, _ = parts.chain.build(rig.hash, [], epoch=0, view=1, leader=1, time_ms=parts.clock_ms())
+    certified = block_pb2.CertifiedBlock(
+        header=block.header_bytes, body=block.body, finalization=rig.certificate(3, block.digest)
+    )
+    told: list[FinalBlock] = []
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, usual[1]))  # as when the disk has no space
+    try:
+        with pytest.raises(StoreError, match=r"cannot be written: .*; check that the disk has space"):
+            await rig.run([events.Commit((certified,), block.digest, ())], told=told.append)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert parts.chain.tip.height == 0
+    assert told == []
     parts.database.close()
 
 
