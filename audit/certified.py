@@ -49,12 +49,12 @@ def follow(parent: Link, block: CertifiedBlock, header: Header, membership: Memb
     if not block.HasField("notarization"):
         raise CertifiedInvalid("notarization", "it is missing")
     _check(block.notarization, VOTE_KIND_NOTARIZE, header.view, digest, "notarization", membership)
-    skipped = range(parent.view + 1, header.view)
-    if len(block.nullifications) != len(skipped):
+    skipped, count = range(parent.view + 1, header.view), max(0, header.view - parent.view - 1)
+    if len(block.nullifications) != count:
         raise CertifiedInvalid(
             "nullifications",
             f"there are {len(block.nullifications)}; the parent is of view {parent.view}, this block of view "
-            f"{header.view}, so that {len(skipped)} views were skipped and each needs one",
+            f"{header.view}, so that {count} views were skipped and each needs one",
         )
     for position, (view, nullification) in enumerate(zip(skipped, block.nullifications, strict=True)):
         name = f"nullifications[{position}]"

@@ -9,14 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from audit import Report
+from audit import Report, verify_export
 from audit.archive import HISTORY, LENGTH_BYTES
-from ayni.v1.block_pb2 import CertifiedBlock
+from ayni.v1.block_pb2 import CertifiedBlock, Header
 from ayni.v1.receipt_pb2 import ExportHead
 from tests.audit.forks import double_spend
 from tests.audit.history import History
 from tests.audit.parts import Part
-from tests.audit.tampering import Spoiler, joined, small, tiny
+from tests.audit.tampering import (
+    Spoiler,
+    frames,
+    joined,
+    recertified,
+    rewrite_manifest,
+    small,
+    tiny,
+    write_frames,
+)
 from tests.audit.wirefields import spans
 from tests.sim.signatures import remembered
 
@@ -158,3 +167,46 @@ def test_a_length_that_ends_a_frame_before_its_last_field(tmp_path: Path) -> Non
                 name,
                 height,
             )
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_frame_of_countless_empty_parts_is_not_unpacked(tmp_path: Path, number: int) -> None:
+    """64 MiB of them, a frame of the largest size, would take nearly 3 GB."""
+    directory = double_spend()[0].export(tmp_path / "export")
+    found = frames(directory / HISTORY)
+    part = b"\x0a\0" if number == 0 else b"\x22\0"  # the genesis of the head; a nullification of a block
+    found[number] += part * 100_000
+    write_frames(directory / HISTORY, found)
+    rewrite_manifest(directory)
+
+    report = verify_export(directory, double_spend()[0].hash)
+
+    parts = 1_000 + len(found[number]) // 32
+    fact = f"the frame of {len(found[number])} bytes has more than {parts} parts"
+    assert (report.findings[0].message, report.findings[0].height) == (fact, number or None)
+    assert report.blocks == max(0, number - 1)
+
+
+def test_a_frame_that_is_no_message_is_told_as_ever(tmp_path: Path) -> None:
+    directory = double_spend()[0].export(tmp_path / "export")
+    found = frames(directory / HISTORY)
+    found[1] += b"\x9b\x3e" + bytes(4_000)
+    write_frames(directory / HISTORY, found)
+    rewrite_manifest(directory)
+    (finding,) = verify_export(directory, double_spend()[0].hash).findings
+    assert (finding.file, finding.height) == (HISTORY, 1)
+    assert finding.message == "CertifiedBlock has no field 995"
+
+
+def test_a_view_that_never_comes_is_a_finding_though_a_quorum_signed_it(tmp_path: Path) -> None:
+    history = double_spend()[0]
+    view = (1 << 64) - 4  # that of member 0 of four
+
+    def change(header: Header) -> None:
+        header.view, header.leader = view, 0
+
+    directory = history.export(tmp_path / "export", recertified(history, 2, change))
+    (finding,) = verify_export(directory, history.hash).findings
+    before = Header.FromString(history.blocks[0].header).view
+    assert (finding.height, finding.field) == (2, "nullifications")
+    assert finding.message.endswith(f"so that {view - before - 1} views were skipped and each needs one")

@@ -169,6 +169,27 @@ def test_a_wrong_proposal_is_refused() -> None:
     assert node.receive(1, node.proposal(first))[-1] == "broadcast votes notarize 1"
 
 
+@pytest.mark.parametrize("view", [(1 << 40) + 1, (1 << 63) + 1, (1 << 64) - 3])
+def test_a_proposal_of_a_view_that_never_comes_is_refused_without_counting_up_to_it(view: int) -> None:
+    """Anybody may propose in a view of their own choice: what is made of it is not as large as they like."""
+    node = started()
+    first = node.make(1, None, 1)
+    for parent, notarization, nullifications, found in (
+        (0, None, [], "[]"),
+        (0, None, [node.nullification(1), node.nullification(2)], "[1, 2]"),
+        (1, node.notarization(first), [node.nullification(3)], "[3]"),
+    ):
+        header = changed(first, view=view) if not parent else changed(first, view=view, parent=first.digest)
+        wrong = proposal_of(header, first.body, notarization, nullifications)
+        assert node.receive(1, wrong) == [
+            f"fault 1: between the parent's view {parent} and view {view} there must be one nullification a "
+            f"view, not of views {found}"
+        ]
+    many = [node.nullification(view) for view in range(2, 30)]
+    (fault,) = node.receive(1, proposal_of(changed(first, view=view), first.body, None, many))
+    assert fault.endswith("not of views [2, 3, 4, 5, 6, 7, 8, 9] and 20 more")
+
+
 def test_a_proposal_at_the_wrong_height_gets_no_vote() -> None:
     node = started()
     first = node.make(1, None, 1)

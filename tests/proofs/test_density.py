@@ -27,6 +27,7 @@ def test_what_honest_members_send_passes_however_large_it_is() -> None:
         nullifications=[certificate()] * 3,
         finalization=certificate(),
     )
+    smallest = Certificate(view=1, kind=2, signatures=[MemberSignature(signature=bytes(64))])
     vote = Vote(view=1, kind=1, digest=bytes(32), member=3, signature=bytes(64))  # type: ignore[arg-type]
     for frame in (
         pb.PeerFrame(block_response=pb.BlockResponse(id=1, blocks=[block] * 256)),
@@ -34,6 +35,7 @@ def test_what_honest_members_send_passes_however_large_it_is() -> None:
             proposal=Proposal(header=bytes(150), body=bytes(4 * MiB), parent_notarization=certificate())
         ),
         pb.PeerFrame(proposal=Proposal(header=bytes(150), nullifications=[certificate(1)] * 5_000)),
+        pb.PeerFrame(proposal=Proposal(header=bytes(150), nullifications=[smallest] * 5_000)),
         pb.PeerFrame(transactions=pb.Transactions(transactions=[bytes(130)] * 10_000)),
         pb.PeerFrame(certificates=pb.Certificates(certificates=[certificate()] * 256)),
         pb.PeerFrame(votes=pb.Votes(votes=[vote] * 256)),

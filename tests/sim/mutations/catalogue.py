@@ -118,7 +118,10 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "parent check skipped": Mutation(
         (
-            _edit("consensus.blocks:check_nullifications", ("if found != ", "if False and found != ")),
+            _edit(
+                "consensus.blocks:check_nullifications",
+                ("    if len(found) != ", "    return\n    if len(found) != "),
+            ),
             _edit("consensus.certificates:CertificateStore.nullified_between", ("return None", "continue")),
         ),
         situation=Situation(members=4, liar="skipper", scene="a late finalisation"),
