@@ -52,6 +52,7 @@ from consensus.outbox import Outbox
 from consensus.round import Round
 from proofs.certificates import EPOCH, CertificateInvalid
 from proofs.membership import Membership
+from proofs.signing import SIGNATURE_BYTES
 
 
 class Faulty(ValueError):
@@ -153,6 +154,11 @@ class Intake:
             self._answer_old(member, block.view)
             if block.view <= self._round.tree.tip.view or self._round.tree.get(block.digest):
                 return
+        if len(proposal.signature) != SIGNATURE_BYTES:
+            raise Faulty(  # a late vote is kept as it is
+                f"the signature of view {block.view}'s proposal has {len(proposal.signature)} bytes, "
+                f"not {SIGNATURE_BYTES}"
+            )
         if self._round.tree.get(block.digest) is None:
             check_body(block)
         links = self._links(proposal, block)

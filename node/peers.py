@@ -43,6 +43,16 @@ ANSWERS_BYTES_MAX: Final = 8 * 1024 * 1024
 INCOMING_BYTES_MAX: Final = 24 * 1024 * 1024
 INCOMING_FRAMES_MAX: Final = 2_000
 """What one member may have us hold unprocessed; then its stream is read no further."""
+KIND_BYTES_MAX: Final = {
+    "votes": 1 << 16,
+    "status": 1 << 16,
+    "own_votes_request": 1 << 16,
+    "own_votes_response": 1 << 16,
+    "block_request": 1 << 16,
+    "certificates": 1 << 20,
+}
+"""Of kinds that are small. A vote that is kept keeps all of its frame in memory; and of each member one of
+each kind is kept, of a hundred views."""
 
 Read = Callable[[], Awaitable[bytes]]
 Write = Callable[[bytes], Awaitable[None]]
@@ -139,14 +149,19 @@ class Link:
 
 
 def parse_frame(data: bytes) -> pb.PeerFrame:
-    """A frame from its bytes. Raises PeerFault when they are garbage, or would take far more memory."""
+    """A frame from its bytes. Raises PeerFault when they are garbage, or take more memory than they may."""
     try:
         check_parts(pb.PeerFrame, data)
-        return pb.PeerFrame.FromString(data)
+        frame = pb.PeerFrame.FromString(data)
     except DecodeError:
         raise PeerFault(f"it sent {len(data)} bytes that are no frame of this protocol") from None
     except TooManyParts as error:
         raise PeerFault(f"its frame {error}") from None
+    kind = frame.WhichOneof("frame") or ""
+    most = KIND_BYTES_MAX.get(kind, len(data))
+    if len(data) > most:
+        raise PeerFault(f"its {kind} frame has {len(data)} bytes; at most {most} are read")
+    return frame
 
 
 class PeerNetwork:

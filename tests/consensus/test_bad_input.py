@@ -164,6 +164,9 @@ def test_a_wrong_proposal_is_refused() -> None:
     for member, proposal, reason in cases:
         assert node.receive(member, proposal) == [f"fault {member}: {reason}"]
     forged = node.proposal(first)
+    forged.signature = bytes(65)
+    reason = "the signature of view 1's proposal has 65 bytes, not 64"
+    assert node.receive(1, forged) == [f"fault 1: {reason}"]
     forged.signature = bytes(64)
     assert node.receive(1, forged) == ["fault 1: the signature of member 1 (m1) does not verify"]
     assert node.receive(1, node.proposal(first))[-1] == "broadcast votes notarize 1"

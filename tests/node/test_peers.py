@@ -348,3 +348,31 @@ def test_a_frame_of_countless_empty_parts_is_not_unpacked(parts: pb.PeerFrame) -
     """16 MiB of them would take 700 MB of memory, and seconds in which nothing else is done."""
     with pytest.raises(PeerFault, match=r"^its frame of [0-9]+ bytes has more than 1[0-9]{3} parts"):
         parse_frame(parts.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("frame", "bytes_max"),
+    [
+        (pb.PeerFrame(votes=pb.Votes(votes=[Vote(view=1, kind=1)])), 65_536),  # type: ignore[arg-type]
+        (pb.PeerFrame(status=pb.Status(own_latest=[Vote(view=1)])), 65_536),
+        (pb.PeerFrame(own_votes_request=pb.OwnVotesRequest(id=1)), 65_536),
+        (pb.PeerFrame(own_votes_response=pb.OwnVotesResponse(id=1)), 65_536),
+        (pb.PeerFrame(block_request=pb.BlockRequest(id=1)), 65_536),
+        (pb.PeerFrame(certificates=pb.Certificates(certificates=[Certificate(view=1)])), 1_048_576),
+    ],
+    ids=lambda value: value.WhichOneof("frame") if isinstance(value, pb.PeerFrame) else "",
+)
+def test_what_is_kept_of_a_frame_keeps_no_megabytes_with_it(frame: pb.PeerFrame, bytes_max: int) -> None:
+    """A vote that is kept keeps its whole frame in memory, also an unknown field that nobody reads."""
+    data, kind = frame.SerializeToString() + b"\xfa\x3e", frame.WhichOneof("frame")
+    for size in (bytes_max, bytes_max + 1):
+        left = size - len(data) - 4  # of field 1007, whose length is written in four bytes
+        length = bytes((left & 127 | 128, left >> 7 & 127 | 128, left >> 14 & 127 | 128, 0))
+        padded = data + length + bytes(left)
+        assert len(padded) == size
+        if size == bytes_max:
+            assert parse_frame(padded).WhichOneof("frame") == kind
+            continue
+        with pytest.raises(PeerFault) as refused:
+            parse_frame(padded)
+        assert str(refused.value) == f"its {kind} frame has {size} bytes; at most {bytes_max} are read"
