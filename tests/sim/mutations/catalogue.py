@@ -77,7 +77,7 @@ MUTATIONS: dict[str, Mutation] = {
         (_edit("node.loop:Loop._persist", ("database.write(batch)", "database.write(batch, sync=False)")),),
     ),
     "final blocks written, not synced": Mutation(
-        (_edit("node.loop:Loop._commit", ("database.write(batch)", "database.write(batch, sync=False)")),),
+        (_edit("node.loop:Loop._store", ("database.write(batch)", "database.write(batch, sync=False)")),),
     ),
     "vote guard dropped": Mutation(
         (_edit("consensus.voting:Ballot.may", ("EXCLUDED_BY[kind]", "(kind,)")),),
@@ -204,15 +204,15 @@ MUTATIONS: dict[str, Mutation] = {
     "state applied twice after a crash": Mutation(
         (
             _edit(
-                "node.loop:Loop._commit",
+                "node.loop:Loop._store",
                 (
-                    "        self._parts.database.write(batch)\n",
-                    "        state = Batch()\n"
-                    "        for key, value in batch.operations:\n"
-                    "            if key[:1] == b's':\n"
-                    "                state.delete(key) if value is None else state.put(key, value)\n"
-                    "        self._parts.database.write(state)\n"
-                    "        self._parts.database.write(batch)\n",
+                    "    self._parts.database.write(batch)\n",
+                    "    state = Batch()\n"
+                    "    for key, value in batch.operations:\n"
+                    "        if key[:1] == b's':\n"
+                    "            state.delete(key) if value is None else state.put(key, value)\n"
+                    "    self._parts.database.write(state)\n"
+                    "    self._parts.database.write(batch)\n",
                 ),
             ),
         ),
