@@ -15,6 +15,7 @@ import sys
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from queue import SimpleQueue
 from typing import BinaryIO
 
@@ -107,10 +108,10 @@ class _Worker:
     def __init__(self, genesis_hash: bytes) -> None:
         """Raises OSError."""
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, genesis_hash.hex()],
+            [sys.executable, "-P", "-c", _PROGRAM, genesis_hash.hex()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(_where_modules_are())},
         )
 
     def accepts(self, frame: bytes) -> bool:
@@ -130,6 +131,11 @@ class _Worker:
         """Ends it, whatever it is doing."""
         self._process.kill()
         self._process.communicate()
+
+
+def _where_modules_are() -> list[str]:
+    """For a worker. Not the present directory: it may be an export, or anything that somebody sent."""
+    return [*filter(None, sys.path), str(Path(__file__).parent.parent)]
 
 
 def _start(count: int, genesis_hash: bytes) -> list[_Worker]:

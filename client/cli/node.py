@@ -226,7 +226,7 @@ def _become_node(*arguments: str) -> NoReturn:
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [tree, environment.get("PYTHONPATH")]))
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(sys.executable, [sys.executable, "-m", "node", *arguments], environment)
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "node", *arguments], environment)
 
 
 def _key(path: Path) -> bytes:

@@ -68,7 +68,7 @@ class NodeProcess:
         launch = ["-m", "node"] if outlive else ["-c", _TETHERED, str(os.getpid())]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, *launch, "--config", str(self.config)],
+                [sys.executable, "-P", *launch, "--config", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

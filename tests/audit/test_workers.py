@@ -78,6 +78,23 @@ def test_an_audit_needs_no_worker_that_lives(
     assert verify_export(small().export(tmp_path / "export"), small().hash, workers=2).ok
 
 
+def test_a_worker_runs_no_code_of_the_directory_it_is_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("audit", "google"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("open('it_ran', 'w')\n")
+    (tmp_path / "signal.py").write_text("open('it_ran', 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    frames = list(map(canonical, small().blocks))
+
+    answers = [accepted for _, accepted in judged(iter(frames), small().hash, 1)]
+
+    assert len(answers) == len(frames)
+    assert not (tmp_path / "it_ran").exists()
+
+
 def test_what_stops_the_frames_comes_after_those_before_it() -> None:
     frames = list(map(canonical, small().blocks))
     stop = AuditStopped(Finding("history.bin", "it ends here"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from client.testnet.founding import Founding
 from config import make_certificate, write_certificate, write_key_file
 from tests.audit.history import payments
 
+ROOT = Path(__file__).resolve().parents[2]
 CHEAP = KdfCost(operations=1, memory_bytes=8192)
 
 
@@ -217,3 +220,18 @@ def test_a_name_that_no_file_system_takes_is_no_file(
     assert not is_file("x" * 5_000)
     assert main(["audit", "verify", str(tmp_path), "--genesis", "x" * 5_000]) == 2
     assert "no hash of 64 hex digits" in capsys.readouterr().err
+
+
+def test_a_node_runs_no_code_of_the_directory_it_is_started_in(tmp_path: Path) -> None:
+    (tmp_path / "node").mkdir()
+    (tmp_path / "node" / "__init__.py").write_text("open('it_ran', 'w')\n")
+    program = "from client.cli.node import _become_node; _become_node('--help')"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (tmp_path / "it_ran").exists()
