@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from ayni.v1.block_pb2 import Certificate, CertifiedBlock, Header, Proposal, Vote
 from ayni.v1.peer_service_pb2 import (
@@ -17,7 +18,7 @@ from ayni.v1.peer_service_pb2 import (
     Status,
     Votes,
 )
-from consensus.events import PeerFrameMessage, PeerMessage
+from consensus.events import Broadcast, Commit, Effect, PeerFrameMessage, PeerMessage, Persist, Send
 from consensus.votes import VotePool
 from proofs.certificates import CertificateInvalid
 from tests.consensus.network import (
@@ -31,6 +32,8 @@ from tests.consensus.network import (
 )
 from tests.consensus.simulation import Faults, Simulation
 from tests.consensus.transcript import Made, Played
+
+M = TypeVar("M", bound=Message)
 
 A = bytes(31) + b"a"
 
@@ -270,6 +273,85 @@ def test_a_wrong_block_in_an_answer_is_refused_and_another_is_asked() -> None:
             f"fault {holder}: {reason}"
         )
     assert node.certificates(node.finalization(block)) == ["commit 1"]  # the fourth brought the block too
+
+
+def padded(message: M) -> M:
+    """Return a message that says the same, and carries what nobody reads besides."""
+    return type(message).FromString(message.SerializeToString() + b"\xa2\x06\x80\x01" + bytes(128))
+
+
+def _by_certificates(node: Played, first: Made, second: Made) -> None:
+    node.receive(1, node.proposal(first))
+    node.certificates(padded(node.notarization(first)))
+    node.certificates(padded(node.nullification(2)))
+    node.receive(
+        3, proposal_of(second.header, second.body, node.notarization(first), [node.nullification(2)])
+    )
+    node.certificates(padded(node.notarization(second)), padded(node.finalization(second)))
+
+
+def _by_proposal(node: Played, first: Made, second: Made) -> None:
+    node.receive(1, padded(node.proposal(first)))
+    notarization, nullification = padded(node.notarization(first)), padded(node.nullification(2))
+    node.receive(3, proposal_of(second.header, second.body, notarization, [nullification]))
+    node.certificates(node.notarization(second), node.finalization(second))
+
+
+def _by_status(node: Played, first: Made, second: Made) -> None:
+    node.receive(1, node.proposal(first))
+    node.receive(1, Status(view=2, highest=padded(node.notarization(first))))
+    node.receive(1, Status(view=3, highest=padded(node.nullification(2))))
+    node.receive(3, node.proposal(second, first))
+    node.receive(1, Status(view=4, highest=padded(node.notarization(second))))
+    node.receive(1, Status(view=4, finalization=padded(node.finalization(second))))
+
+
+def _by_answer(node: Played, first: Made, second: Made) -> None:
+    node.certificates(node.finalization(second))
+    for block, parent in ((second, first), (first, None)):
+        holder, request = _next_request(node)
+        certified = node.certified(block, parent)
+        certified.notarization.CopyFrom(padded(certified.notarization))
+        for nullification in certified.nullifications:
+            nullification.CopyFrom(padded(nullification))
+        node.receive(holder, BlockResponse(id=request.id, blocks=[padded(certified)]))
+
+
+def _by_votes(node: Played, first: Made, second: Made) -> None:
+    node.receive(1, node.proposal(first))
+    node.certificates(node.notarization(first), node.nullification(2))
+    node.receive(3, node.proposal(second, first))
+    for kind in (NOTARIZE, FINALIZE):
+        for member in (1, 2, 3):
+            node.receive(member, padded(Votes(votes=[padded(vote(member, kind, 3, second.digest))])))
+
+
+@pytest.mark.parametrize("bring", [_by_certificates, _by_proposal, _by_status, _by_answer, _by_votes])
+def test_what_nobody_reads_is_neither_kept_nor_passed_on(
+    bring: Callable[[Played, Made, Made], None],
+) -> None:
+    """Other members close the stream of whoever sends them too much, and an auditor knows one form only."""
+    node = started()
+    seen: list[bytes] = []
+    execute = node._execute
+
+    def look(effect: Effect) -> None:
+        match effect:
+            case Persist(records):
+                seen.extend(value for _, value in records)
+            case Send(_, message) | Broadcast(message):
+                seen.append(message.SerializeToString())
+            case Commit(blocks):
+                seen.extend(block.SerializeToString() for block in blocks)
+        execute(effect)
+
+    node._execute = look  # type: ignore[method-assign]
+    first = node.make(1, None, 1)
+    second = node.make(3, first, 2)
+    bring(node, first, second)
+    node.wait(2_000)
+    assert node.machine.height == 2
+    assert not [data for data in seen if bytes(128) in data]
 
 
 def _next_request(node: Played) -> tuple[int, BlockRequest]:
