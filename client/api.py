@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from types import TracebackType
 from typing import TypeVar
@@ -26,7 +25,7 @@ from client.answers import check_answer, check_transaction
 from client.channels import Node, Nodes, NotThisNode, no_node
 from client.errors import NotFound, VerificationFailed
 from client.networks import Network
-from client.outcomes import Kind, Outcome, check_receipt, outcome_of, short_id
+from client.outcomes import Kind, Outcome, check_receipt, outcome_of, short_id, with_receipt
 from client.output import Unit, units_of
 from client.submission import MARGIN_SECONDS, WAIT_CALL_MAX_MS, Submission
 from proofs.receipts import ReceiptInvalid, VerifiedRecord, verify_state_proof
@@ -90,7 +89,8 @@ class Client:
 
     def with_receipt(self, final: Outcome) -> Outcome:
         """The same final outcome with its receipt, verified. Raises NotFound, VerificationFailed."""
-        return replace(final, receipt=self.receipt(final.tx_id))
+        request = wire.GetReceiptRequest(tx_id=final.tx_id)
+        return with_receipt(final, self._read("GetReceipt", request, receipt_pb2.Receipt), self.genesis_hash)
 
     def receipt(self, tx_id: bytes) -> receipt_pb2.Receipt:
         """The receipt of a final transaction, verified. Raises NotFound, VerificationFailed."""

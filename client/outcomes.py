@@ -7,13 +7,15 @@ final (with receipt), refused now, expired, unknown and safe to resubmit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from google.protobuf.message import DecodeError
 
 from ayni.v1 import ledger_service_pb2, receipt_pb2, result_pb2
 from client.errors import ClientError, ExitCode, Expired, OutcomeUnknown, Refused, VerificationFailed
 from client.output import time_text
-from proofs.receipts import ReceiptInvalid, verify_receipt
+from proofs.receipts import ReceiptInvalid, VerifiedReceipt, verify_receipt
 
 
 class Kind(StrEnum):
@@ -128,7 +130,7 @@ def outcome_of(
     """What a node says, with its receipt verified.
 
     `tx_id`: what was asked about, when known. Raises VerificationFailed when the node's receipt is
-    missing though wanted, does not verify, or is of another transaction.
+    missing though wanted, does not verify, is of another transaction, or proves something else.
     """
     kind = _KINDS.get(message.kind, Kind.UNKNOWN)
     if tx_id and message.tx_id and message.tx_id != tx_id:
@@ -141,15 +143,39 @@ def outcome_of(
     if kind is not Kind.FINAL:
         refusal = message.refusal if message.HasField("refusal") else None
         return Outcome(tx_id, kind, refusal=refusal, retry_after_ms=message.retry_after_ms)
-    receipt = message.receipt if message.HasField("receipt") else None
-    if receipt is not None or receipt_wanted:
-        check_receipt(receipt or receipt_pb2.Receipt(), genesis_hash, tx_id)
-    result = result_pb2.Result.FromString(message.result)
-    return Outcome(tx_id, kind, message.height, message.log_index, result, receipt)
+    try:
+        result = result_pb2.Result.FromString(message.result)
+    except DecodeError:
+        raise VerificationFailed(
+            f"The node's answer about transaction {short_id(tx_id)} cannot be right.",
+            "Its result is none.",
+            "Ask another node with --node.",
+        ) from None
+    final = Outcome(tx_id, kind, message.height, message.log_index, result)
+    if not (receipt_wanted or message.HasField("receipt")):
+        return final
+    return with_receipt(final, message.receipt, genesis_hash)
 
 
-def check_receipt(receipt: receipt_pb2.Receipt, genesis_hash: bytes, tx_id: bytes) -> None:
-    """Checks that a receipt verifies and is of this transaction. Raises VerificationFailed."""
+def with_receipt(final: Outcome, receipt: receipt_pb2.Receipt, genesis_hash: bytes) -> Outcome:
+    """A final outcome with the receipt that proves all it says. Raises VerificationFailed.
+
+    The block's height alone is not proven, but that it is none after the receipt's.
+    """
+    verified = check_receipt(receipt, genesis_hash, final.tx_id)
+    proven = (verified.log_index, verified.result)
+    if (final.log_index, final.result) != proven or not 1 <= final.height <= verified.height:
+        raise VerificationFailed(
+            f"The node contradicts the receipt of transaction {short_id(final.tx_id)}.",
+            f"It says block {final.height}, log position {final.log_index}; proven is position"
+            f" {verified.log_index}, in a block up to {verified.height}, with its result.",
+            "Ask another node with --node.",
+        )
+    return replace(final, receipt=receipt)
+
+
+def check_receipt(receipt: receipt_pb2.Receipt, genesis_hash: bytes, tx_id: bytes) -> VerifiedReceipt:
+    """What a receipt proves, of this transaction. Raises VerificationFailed."""
     try:
         verified = verify_receipt(receipt, genesis_hash)
         if tx_id and verified.tx_id != tx_id:
@@ -160,6 +186,7 @@ def check_receipt(receipt: receipt_pb2.Receipt, genesis_hash: bytes, tx_id: byte
             f"{error}.",
             "Do not take it as final; ask another node with --node.",
         ) from error
+    return verified
 
 
 def _refused(name: str, refusal: result_pb2.Refusal) -> Refused:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import pytest
 
-from ayni.v1 import result_pb2
+from ayni.v1 import ledger_service_pb2, result_pb2
 from client import Client, transactions
 from client.drafts import id_of, sign
 from client.errors import ExitCode, KeyProblem, NoNode, NotFound, UsageProblem, VerificationFailed
 from client.flow import flow
 from client.networks import Network, NodeAddress
-from client.outcomes import Kind, Outcome
+from client.outcomes import Kind, Outcome, outcome_of
 from client.stamps import Stamp
 from proofs.receipts import verify_receipt
 from tests.client.fakes import FakeNode, seeded
@@ -62,6 +63,35 @@ def test_a_receipt_that_does_not_verify_is_never_taken_as_final(node: FakeNode) 
     node.spoil_receipts = True
     with Client(node.network()) as client, pytest.raises(VerificationFailed, match="does not verify"):
         client.submit(raws(node, 1))
+
+
+def told(node: FakeNode, **lies: Any) -> ledger_service_pb2.Outcome:
+    """What the node says of a final transaction, with its receipt, but for `lies`."""
+    [raw] = raws(node, 1)
+    outcome = node.Submit(ledger_service_pb2.SubmitRequest(transactions=[raw], want_receipts=True), None)
+    outcome.outcomes[0].MergeFrom(ledger_service_pb2.Outcome(**lies))
+    return outcome.outcomes[0]
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        {"log_index": 7},
+        {"height": 2},
+        {"result": result_pb2.Result(deposits_minor=[1]).SerializeToString()},
+    ],
+    ids=str,
+)
+def test_what_a_node_says_beside_its_receipt_is_not_believed(node: FakeNode, lies: dict[str, Any]) -> None:
+    assert outcome_of(told(node), node.genesis_hash).receipt is not None
+    with pytest.raises(VerificationFailed, match="The node contradicts the receipt") as raised:
+        outcome_of(told(node, **lies), node.genesis_hash)
+    assert "proven is position 0, in a block up to 1, with its result" in str(raised.value)
+
+
+def test_a_result_that_is_none_is_not_believed(node: FakeNode) -> None:
+    with pytest.raises(VerificationFailed, match=r"cannot be right\. Its result is none"):
+        outcome_of(told(node, result=b"\xff"), node.genesis_hash)
 
 
 def test_unknown_outcomes_are_asked_for_again_with_the_same_bytes(node: FakeNode) -> None:
