@@ -44,6 +44,7 @@ STATE_TREE_BITS_MAX: Final = 20
 BASIS_POINTS: Final = 10_000
 NON_MEMBER_BP_MAX: Final = 2_000
 DAYS_MAX: Final = 36_525
+EXPIRY_DAY_MAX: Final = VALUE_DATE_MAX + DAYS_MAX  # no lot expires later
 
 # Texts, in UTF-8 bytes.
 REFERENCE_BYTES_MAX: Final = 140

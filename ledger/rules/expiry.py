@@ -7,6 +7,7 @@ day 0, at which every close looks first. An entry whose lots are gone is harmles
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 from ledger import limits, records
@@ -35,7 +36,8 @@ def index_expiry(state: State, day: int, today: int, class_id: str, holders: lis
 
 def take_expired(state: State, until: int) -> Iterator[ExpiryEntry]:
     """The entries of what was late, then of each day up to and with `until`; removes the pages."""
-    for day in (_LATE, *range(max(1, state.period().expiry_done_until), until + 1)):
+    until = min(until, limits.EXPIRY_DAY_MAX)  # block time can be any number of days beyond it
+    for day in chain((_LATE,), range(max(1, state.period().expiry_done_until), until + 1)):
         key = records.expiry_day_key(day)
         entries = state.get(ExpiryDayRecord, key).entries
         if not entries:
