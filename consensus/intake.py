@@ -264,7 +264,7 @@ class Intake:
         round_ = self._round
         unfinal: list[CertifiedBlock] = []
         others: list[bytes] = []
-        for digest in request.digests:
+        for digest in dict.fromkeys(request.digests):  # a block asked for many times is one block
             block = round_.tree.get(digest)
             if block is None or block is round_.tree.tip or not block.executed:
                 others.append(digest)

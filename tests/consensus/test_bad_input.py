@@ -234,6 +234,15 @@ def test_a_message_out_of_bounds_is_refused(message: PeerFrameMessage, reason: s
     assert started().receive(1, message) == [f"fault 1: {reason}"]
 
 
+def test_a_block_that_is_asked_for_many_times_in_one_message_is_answered_once() -> None:
+    node = started()
+    block = node.make(1, None, 1)
+    node.receive(1, node.proposal(block))
+    node.certificates(node.notarization(block))
+    request = BlockRequest(id=1, digests=[block.digest, A] * 8)
+    assert node.receive(2, request) == ["serve 2 1 unfinal, 1 by digest, 0 from 0"]
+
+
 def _wrong(node: Played, block: Made, **changes: object) -> CertifiedBlock:
     certified = node.certified(block)
     for name, value in changes.items():
