@@ -32,7 +32,9 @@ from node.store import JOURNAL, Batch
 INPUTS_A_TURN: Final = 64
 """Inputs stepped before their effects are executed together, unless one of them has to be durable first."""
 TRANSACTIONS_A_TURN: Final = 64
-"""Transactions of peers verified between two looks at consensus (about 5 ms)."""
+"""Transactions of peers verified between two looks at consensus (about 5 ms),"""
+TRANSACTIONS_SECONDS: Final = 0.01
+"""and no further one after so long: one may have 128 signatures, or a megabyte."""
 TRANSACTIONS_OF_ONE: Final = 16
 """Of them, so many of one peer before the next one's."""
 LONG_TURN_SECONDS: Final = 0.05
@@ -45,8 +47,9 @@ BEHIND_BLOCKS: Final = 4
 BEHIND_SECONDS: Final = 3.0
 """A node that misses so many final blocks, or any for so long, is catching up."""
 
-DURABLE: Final = (events.Persist, events.Commit)
-"""Effects that are on disk before the next input is stepped."""
+AT_ONCE: Final = (events.Persist, events.Commit, events.ServeBlocks)
+"""Effects that are carried out before the next input is stepped: what is to be on disk, and what takes long
+though a few bytes asked for it."""
 
 FIELD_OF: Final[dict[type, str]] = {
     block_pb2.Proposal: "proposal",
@@ -186,7 +189,7 @@ class Loop:
                 link.processed(size)
             effects += found
             # A vote leaves before the machine goes on to a big block; what is final goes to disk first.
-            if any(isinstance(effect, DURABLE) for effect in found) or clock() > end:
+            if any(isinstance(effect, AT_ONCE) for effect in found) or clock() > end:
                 break
         if effects:
             self._execute(effects)
@@ -200,11 +203,15 @@ class Loop:
         tip_time_ms = self._parts.chain.tip.time_ms
         is_new = False
         left = TRANSACTIONS_A_TURN
-        while self._transactions and left > 0:
+        clock = asyncio.get_running_loop().time
+        end = clock() + TRANSACTIONS_SECONDS
+        while self._transactions and left > 0 and clock() <= end:
             member, (link, raws, size) = self._transactions.take()
             if link.closed.is_set():
                 raws.clear()
             for _ in range(min(left, len(raws), TRANSACTIONS_OF_ONE)):
+                if clock() > end:
+                    break
                 left -= 1
                 raw = raws.popleft()
                 if mempool.is_lately_final(raw):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ayni.v1 import block_pb2
+from ayni.v1 import block_pb2, transaction_pb2
 from ayni.v1 import peer_service_pb2 as pb
 from consensus import events
 from ledger.chain import FinalBlock
@@ -20,7 +20,8 @@ from node.outcomes import Expired, Settled
 from node.peers import Link
 from node.startup import prepare
 from node.store import JOURNAL, StoreError
-from tests.node.acts import open_accounts, transfer
+from proofs.signing import SigningKey
+from tests.node.acts import open_accounts, signed, transfer
 from tests.node.founders import write_network
 from tests.node.ledgers import StoredLedger
 
@@ -373,6 +374,48 @@ async def test_a_member_that_floods_waits_behind_its_own_frames(tmp_path: Path) 
     members = [event.member for event in rig.machine.inputs if isinstance(event, events.PeerMessage)]
     assert members.index(2) <= 1
     assert members.count(1) == 500
+    rig.parts.database.close()
+
+
+async def test_a_member_that_asks_for_many_blocks_gets_one_answer_a_turn(tmp_path: Path) -> None:
+    """A request of twenty bytes takes as long to answer as hundreds of votes to read."""
+    rig = Rig(tmp_path, lambda rig: len(rig.machine.inputs))
+    answer = [events.ServeBlocks(1, 7, (), (), 1, 256)]
+
+    def feed(loop: Loop) -> None:
+        asking, honest = Link(1, "japan"), Link(2, "lombardia")
+        for _ in range(3):
+            loop.peer_frame(asking, pb.PeerFrame(block_request=pb.BlockRequest(id=7)), 10)
+            loop.peer_frame(honest, pb.PeerFrame(votes=VOTES), 10)
+
+    await rig.run([], answer, [], answer, [], answer, [], feed=feed)
+    assert [stepped for _, _, stepped in rig.wire.sent] == [2, 4, 6]
+    rig.parts.database.close()
+
+
+async def test_consensus_does_not_wait_for_many_transactions_that_take_long_to_verify(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    keys = [SigningKey(bytes([number]) * 32) for number in range(128)]
+    few = [transaction_pb2.SignedTransaction.FromString(transfer(rig.hash)) for _ in range(16)]
+    raws = [signed(rig.hash, transaction_pb2.Body.FromString(each.body), *keys) for each in few]
+    stepped: list[int] = []
+    parse = rig.parts.mempool.parse
+    honest = Link(2, "lombardia")
+
+    def noting(raw: bytes) -> Any:
+        stepped.append(len(rig.machine.inputs))
+        rig.loop.peer_frame(honest, pb.PeerFrame(votes=VOTES), 10)
+        return parse(raw)
+
+    rig.parts.mempool.parse = noting  # type: ignore[method-assign]
+
+    def feed(loop: Loop) -> None:
+        frame = pb.PeerFrame(transactions=pb.Transactions(transactions=raws))
+        loop.peer_frame(Link(1, "japan"), frame, 10)
+
+    await rig.run(*[[] for _ in range(12)], feed=feed)
+    assert rig.wire.faults == []
+    assert len(set(stepped)) > 1  # votes were heard in between
     rig.parts.database.close()
 
 
