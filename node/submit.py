@@ -26,7 +26,9 @@ from node.turns import Turn
 from proofs.domains import tx_id as id_of
 
 CHUNK = 64
-"""Transactions verified, or receipts made, before others get their turn (about 5 ms)."""
+"""Transactions verified, or receipts made, before others get their turn (about 5 ms),"""
+CHUNK_BYTES = 16 * 1024
+"""and so many bytes of transactions: a larger one, of 128 signatures or a megabyte, has a turn of its own."""
 OUTCOMES_UNFETCHED_MAX = 10_000
 """A stream whose client does not fetch its outcomes is read no further."""
 MESSAGE_BYTES_AIM = 2 * 1024 * 1024
@@ -347,8 +349,16 @@ def messages(outcomes: list[pb.Outcome]) -> Iterator[pb.SubmitResponse]:
 
 
 def _chunks(raws: Iterable[bytes]) -> Iterable[list[bytes]]:
-    listed = list(raws)
-    return [listed[at : at + CHUNK] for at in range(0, len(listed), CHUNK)]
+    chunk: list[bytes] = []
+    size = 0
+    for raw in raws:
+        size += len(raw)
+        if chunk and (len(chunk) == CHUNK or size > CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], len(raw)
+        chunk.append(raw)
+    if chunk:
+        yield chunk
 
 
 def _deadline(wait_ms: int) -> float:

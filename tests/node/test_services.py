@@ -29,7 +29,8 @@ from node.submit import messages
 from proofs.domains import genesis_hash
 from proofs.merkle import verify_consistency
 from proofs.receipts import verify_receipt, verify_state_proof
-from tests.node.acts import COOP, OTHER, open_accounts, transfer
+from proofs.signing import SigningKey
+from tests.node.acts import COOP, OTHER, open_accounts, signed, transfer
 from tests.node.founders import NAMES, write_network
 from tests.node.running import credentials, running_node, stub_of
 
@@ -126,6 +127,34 @@ async def test_one_refused_transaction_does_not_hold_up_the_others(alone: Alone)
         transfer(alone.hash, 1_000_001), transfer(alone.hash, 1), transfer(alone.hash, 1, payee="emilia/x")
     )
     assert [outcome.kind for outcome in outcomes] == [REFUSED, FINAL, REFUSED]
+
+
+async def test_others_have_their_turn_between_transactions_that_take_long_to_verify(alone: Alone) -> None:
+    """Anybody may sign with as many keys as there may be: it is not known yet that nobody has them."""
+    keys = [SigningKey(bytes([number]) * 32) for number in range(128)]
+    few = [transaction_pb2.SignedTransaction.FromString(transfer(alone.hash)) for _ in range(12)]
+    raws = [signed(alone.hash, transaction_pb2.Body.FromString(each.body), *keys) for each in few]
+    mempool = alone.node.parts.mempool
+    parse = mempool.parse
+    rounds = 0
+    verified: list[int] = []
+
+    async def others() -> None:
+        nonlocal rounds
+        while len(verified) < len(raws):
+            rounds += 1
+            await asyncio.sleep(0)
+
+    def noting(raw: bytes) -> Any:
+        verified.append(rounds)
+        return parse(raw)
+
+    mempool.parse = noting  # type: ignore[method-assign]
+    beside = asyncio.create_task(others())
+    outcomes = await alone.submit(*raws)
+    await beside
+    assert {code_name(outcome.refusal.code) for outcome in outcomes} == {"SIGNATURE_MISSING"}
+    assert len(set(verified)) == len(raws)
 
 
 async def test_bytes_that_are_no_transaction_are_refused(alone: Alone) -> None:
