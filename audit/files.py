@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from audit.archive import read_file
 from audit.findings import AuditStopped, Finding
@@ -22,8 +23,9 @@ from ayni.v1.result_pb2 import Result
 from ledger.genesis import GenesisInvalid, read_genesis
 from ledger.refusals import Refusal
 from ledger.transactions import parse_transaction
-from ledger.wire import NotCanonical, check
+from ledger.wire import NotCanonical, check, check_strict
 from proofs.certificates import KIND_WORDS
+from proofs.density import LEDGER_PARTS_FREE, PARTS_FREE, TooManyParts, check_parts
 from proofs.evidence import EvidenceInvalid, verify_evidence
 from proofs.membership import Membership, MembershipInvalid, membership_of
 from proofs.receipts import (
@@ -33,6 +35,8 @@ from proofs.receipts import (
     verify_receipt,
     verify_state_proof,
 )
+
+M = TypeVar("M", bound=Message)
 
 FILE_BYTES_MAX = 16 << 20
 _EVIDENCE_LIST_TAG = b"\x22"
@@ -97,6 +101,8 @@ def verify_receipt_file(path: Path | str, genesis_hash: bytes) -> FileReport:
         report.findings.append(stopped.finding)
     except NotCanonical as error:
         report.findings.append(Finding(path.name, error.reason, field=error.path))
+    except TooManyParts as error:
+        report.findings.append(Finding(path.name, f"what is in it {error}"))
     except (ReceiptInvalid, GenesisInvalid) as error:
         report.findings.append(Finding(path.name, str(error)))
     if report.findings:
@@ -119,6 +125,8 @@ def verify_evidence_file(path: Path | str, genesis: SignedGenesis | None) -> Fil
         report.findings.append(stopped.finding)
     except NotCanonical as error:
         report.findings.append(Finding(path.name, error.reason, field=error.path))
+    except TooManyParts as error:
+        report.findings.append(Finding(path.name, f"what is in it {error}"))
     except EvidenceInvalid as error:
         report.findings.append(Finding(path.name, str(error)))
     return report
@@ -143,8 +151,17 @@ def guilty_of(listed: Sequence[Evidence], membership: Membership) -> list[Guilty
 def _evidence_in(data: bytes) -> Sequence[Evidence]:
     """Return what the file holds: an Evidence, or an EvidenceList, which alone has a field 4."""
     if data[:1] != _EVIDENCE_LIST_TAG:
-        return [check(Evidence, data)]
-    return check(EvidenceList, data).evidence
+        return [_check(Evidence, data)]
+    return _check(EvidenceList, data).evidence
+
+
+def _check(message_class: type[M], data: bytes, free: int = PARTS_FREE) -> M:
+    """The message in canonical bytes, looked over first. Raises `NotCanonical`, `TooManyParts`."""
+    try:
+        check_parts(message_class, data, free=free)
+    except DecodeError:
+        return check_strict(message_class, data)  # says where, and unpacks nothing that has no form
+    return check(message_class, data)
 
 
 def _membership(genesis: SignedGenesis | None, name: str) -> Membership:
@@ -163,11 +180,11 @@ def _membership(genesis: SignedGenesis | None, name: str) -> Membership:
 def _receipt_or_proof(data: bytes, name: str) -> Receipt | StateProof:
     """Return what the file is. Only a StateProof has a field 8, and it always has."""
     try:
-        return check(Receipt, data)
+        return _check(Receipt, data)
     except NotCanonical as error:
         fault = error
     try:
-        return check(StateProof, data)
+        return _check(StateProof, data)
     except NotCanonical:
         text = f"the bytes are neither a receipt nor the proof of a state record: {fault.reason}"
         raise AuditStopped(Finding(name, text, field=fault.path)) from None
@@ -185,6 +202,6 @@ def _check_receipt_bytes(receipt: Receipt, genesis_hash: bytes) -> None:
     ]
     for name, message_class, data in inner:
         try:
-            check(message_class, data)
+            _check(message_class, data, LEDGER_PARTS_FREE)
         except NotCanonical as error:
             raise NotCanonical(f"{name}.{error.path}".rstrip("."), error.reason) from None

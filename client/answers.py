@@ -16,7 +16,9 @@ from google.protobuf.message import DecodeError, Message
 from ayni.v1 import ledger_service_pb2, result_pb2, transaction_pb2
 from client.errors import VerificationFailed
 from client.output import Unit
+from ledger import limits
 from proofs import domains
+from proofs.density import LEDGER_PARTS_FREE, TooManyParts, check_parts
 
 _OF_A_BOOK = (ledger_service_pb2.StatementLine, ledger_service_pb2.BookBalance)
 """Here `unit` is a class when the book is that of entitlements."""
@@ -47,11 +49,14 @@ class ClassUnits(dict[str, Unit]):
 
 def check_transaction(found: ledger_service_pb2.GetTransactionResponse) -> bytes:
     """The id of a final transaction that a node told. Raises VerificationFailed when it is none."""
+    kind = None
     try:
-        signed = transaction_pb2.SignedTransaction.FromString(found.transaction)
-        kind = transaction_pb2.Body.FromString(signed.body).WhichOneof("payload")
+        if len(found.transaction) <= limits.TRANSACTION_BYTES_MAX:
+            signed = transaction_pb2.SignedTransaction.FromString(found.transaction)
+            kind = transaction_pb2.Body.FromString(signed.body).WhichOneof("payload")
+        check_parts(result_pb2.Result, found.result, free=LEDGER_PARTS_FREE)
         result_pb2.Result.FromString(found.result)
-    except DecodeError:
+    except (DecodeError, TooManyParts):
         kind = None
     if kind is None:
         raise _wrong("transaction", "the bytes are no transaction with its result")

@@ -7,7 +7,7 @@ talked to on loopback only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from client.errors import ClientError, KeyProblem, NoNode, NotFound, UsageProble
 from client.networks import Network, NodeAddress
 from config import ConfigError
 from config.certificates import pinned_name
+from proofs.density import LEDGER_PARTS_FREE, check_parts
 
 MESSAGE_BYTES_MAX = 64 << 20
 """Largest answer that is read: a certified block of 4 MiB, or a page of accounts, fits many times."""
@@ -67,7 +68,7 @@ class Node:
     def __post_init__(self) -> None:
         self.channel = _channel(self.address)
         stub = ledger_service_pb2_grpc.LedgerServiceStub
-        self.stub = stub(self.channel)  # type: ignore[no-untyped-call]  # generated
+        self.stub = stub(_LookedOver(self.channel))  # type: ignore[no-untyped-call]  # generated
 
     def check_genesis(self) -> None:
         """Asks once which network the node is of. Raises NotThisNode, WrongNetwork."""
@@ -98,6 +99,30 @@ class Node:
             yield from getattr(self.stub, method)(request, timeout=timeout_s)
         except grpc.RpcError as error:
             raise translated(error) from error
+
+
+class _LookedOver:
+    """A channel on which answers are looked over before they are unpacked (proofs/density.py).
+
+    One that has too many parts fails like one that is no message: another node is asked.
+    """
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self._channel = channel
+
+    def __getattr__(self, kind: str) -> Callable[..., Any]:
+        make = getattr(self._channel, kind)
+
+        def callable_of(method: str, *, response_deserializer: Callable[[bytes], Any], **options: Any) -> Any:
+            message_class: Any = getattr(response_deserializer, "__self__", None)  # of `Message.FromString`
+
+            def unpack(data: bytes) -> Any:
+                check_parts(message_class, data, free=LEDGER_PARTS_FREE)
+                return response_deserializer(data)
+
+            return make(method, response_deserializer=unpack, **options)
+
+        return callable_of
 
 
 class Nodes:

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from ayni.v1 import ledger_service_pb2, receipt_pb2, result_pb2
 from client.errors import ClientError, ExitCode, Expired, OutcomeUnknown, Refused, VerificationFailed
 from client.output import time_text
+from proofs.density import LEDGER_PARTS_FREE, TooManyParts, check_parts
 from proofs.receipts import ReceiptInvalid, VerifiedReceipt, verify_receipt
 
 
@@ -144,8 +145,9 @@ def outcome_of(
         refusal = message.refusal if message.HasField("refusal") else None
         return Outcome(tx_id, kind, refusal=refusal, retry_after_ms=message.retry_after_ms)
     try:
+        check_parts(result_pb2.Result, message.result, free=LEDGER_PARTS_FREE)
         result = result_pb2.Result.FromString(message.result)
-    except DecodeError:
+    except (DecodeError, TooManyParts):
         raise VerificationFailed(
             f"The node's answer about transaction {short_id(tx_id)} cannot be right.",
             "Its result is none.",

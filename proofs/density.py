@@ -13,6 +13,8 @@ from google.protobuf.message import DecodeError, Message
 
 PARTS_FREE: Final = 1_000
 """So many parts any message may have."""
+LEDGER_PARTS_FREE: Final = 1_000_000
+"""And what tells of a ledger: its lots, dues and settlements are parts of a few bytes each."""
 PART_BYTES: Final = 32
 """And one more for so many of its bytes: the smallest certificate, two parts, takes 74."""
 FIELD_BYTES: Final = 12
@@ -29,13 +31,16 @@ class TooManyParts(ValueError):
     """The bytes unpack to more than they are worth."""
 
 
-def check_parts(message_class: type[Message], data: bytes, most: int | None = None) -> None:
-    """Look over the bytes of a message that may have `most` fields: if not said, what its size allows.
+def check_parts(
+    message_class: type[Message], data: bytes, most: int | None = None, free: int = PARTS_FREE
+) -> None:
+    """Look over the bytes of a message that may have `most` fields: if not said, `free` and what its size
+    allows.
 
     Raises `TooManyParts`, and `DecodeError` for some of what is no message.
     """
-    fields = PARTS_FREE + len(data) // FIELD_BYTES if most is None else most
-    parts = PARTS_FREE + len(data) // PART_BYTES if most is None else most
+    fields = free + len(data) // FIELD_BYTES if most is None else most
+    parts = free + len(data) // PART_BYTES if most is None else most
     if len(data) <= 2 * parts:
         return  # each has two bytes
     try:

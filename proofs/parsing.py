@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
+from proofs.density import LEDGER_PARTS_FREE, TooManyParts, check_parts
+
 M = TypeVar("M", bound=Message)
 
 
@@ -18,7 +20,10 @@ class NotParsed(ValueError):
 def parse(message_class: type[M], data: bytes, what: str) -> M:
     """Return the message of canonical bytes. Raises `NotParsed`, saying `what` it should have been."""
     try:
+        check_parts(message_class, data, free=LEDGER_PARTS_FREE)
         message = message_class.FromString(data)
+    except TooManyParts as error:
+        raise NotParsed(f"{what}: it {error}") from None
     except DecodeError:
         raise NotParsed(f"{what}: the bytes are no {message_class.DESCRIPTOR.name}") from None
     message.DiscardUnknownFields()  # type: ignore[no-untyped-call, unused-ignore]  # stub without types

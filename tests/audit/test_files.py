@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from audit import verify_evidence_file, verify_export, verify_receipt_file
 from audit.archive import FILES, NotExported, write_export
 from ayni.v1.block_pb2 import VOTE_KIND_FINALIZE, VOTE_KIND_NULLIFY, CertifiedBlock
+from ayni.v1.genesis_pb2 import Federation, Genesis
 from ayni.v1.receipt_pb2 import Receipt
 from ledger import records
+from proofs import parsing
 from proofs.evidence import make_evidence
 from tests.audit.history import History, payments, state_proof
 from tests.audit.tampering import rewrite_manifest, spoiled
@@ -102,6 +105,43 @@ def test_evidence_without_the_genesis_says_what_is_needed(tmp_path: Path) -> Non
     report = verify_evidence_file(path, None)
 
     assert "give the genesis file, not its hash" in str(report.findings[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("receipt", b"\x2a\0"), ("proof", b"\x32\0"), ("evidence", b"\x22\0")],  # hashes of a path; evidence
+    ids=["receipt", "proof", "evidence"],
+)
+def test_a_file_of_countless_empty_parts_is_not_unpacked(tmp_path: Path, name: str, part: bytes) -> None:
+    """16 MiB of them, a file of the largest size, took half a GB and up to 17 seconds."""
+    path = tmp_path / name
+    path.write_bytes(part * 100_000)
+    if name == "evidence":
+        report = verify_evidence_file(path, history().signed)
+    else:
+        report = verify_receipt_file(path, history().hash)
+    (finding,) = report.findings
+    assert re.fullmatch("what is in it of 200000 bytes has more than [0-9]+ (parts|fields)", finding.message)
+
+
+def test_parts_behind_what_is_skipped_are_not_unpacked_either(tmp_path: Path) -> None:
+    (tmp_path / "receipt").write_bytes(b"\x9b\x3e\x9c\x3e" + b"\x2a\0" * 100_000)
+    (finding,) = verify_receipt_file(tmp_path / "receipt", history().hash).findings
+    assert finding.message.endswith(
+        "neither a receipt nor the proof of a state record: Receipt has no field 995"
+    )
+
+
+def test_a_genesis_of_countless_empty_parts_in_a_receipt_is_not_unpacked(
+    receipt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parsing, "LEDGER_PARTS_FREE", 1_000)
+    forged = Receipt.FromString(receipt.read_bytes())
+    forged.genesis.body += Genesis(federations=[Federation()] * 100_000).SerializeToString()
+    receipt.write_bytes(canonical(forged))
+    (finding,) = verify_receipt_file(receipt, history().hash).findings
+    assert "genesis: genesis: it of " in finding.message
+    assert finding.message.endswith(" parts")
 
 
 def test_files_that_are_not_there_are_findings(tmp_path: Path) -> None:

@@ -8,14 +8,15 @@ from typing import Any
 import grpc
 import pytest
 
-from ayni.v1 import ledger_service_pb2, result_pb2
-from client import Client, transactions
+from ayni.v1 import entitlements_pb2, ledger_service_pb2, result_pb2
+from client import Client, channels, transactions
 from client.drafts import id_of, sign
 from client.errors import ExitCode, KeyProblem, NoNode, NotFound, UsageProblem, VerificationFailed
 from client.flow import flow
 from client.networks import Network, NodeAddress
 from client.outcomes import Kind, Outcome, outcome_of
 from client.stamps import Stamp
+from ledger import limits
 from proofs.receipts import verify_receipt
 from tests.client.fakes import FakeNode, seeded
 
@@ -92,6 +93,29 @@ def test_what_a_node_says_beside_its_receipt_is_not_believed(node: FakeNode, lie
 def test_a_result_that_is_none_is_not_believed(node: FakeNode) -> None:
     with pytest.raises(VerificationFailed, match=r"cannot be right\. Its result is none"):
         outcome_of(told(node, result=b"\xff"), node.genesis_hash)
+
+
+def test_an_answer_of_countless_empty_parts_is_not_unpacked(
+    node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """64 MiB of them, an answer of the largest size, would take nearly 3 GB."""
+    monkeypatch.setattr(channels, "LEDGER_PARTS_FREE", 10)
+    with Client(node.network()) as client:
+        assert not client.classes().classes
+        node.classes = [entitlements_pb2.DefineClass()] * 10_000
+        with pytest.raises(NoNode, match="Exception deserializing response!"):
+            client.classes()
+
+
+def test_a_transaction_larger_than_any_is_not_unpacked(node: FakeNode) -> None:
+    [raw] = raws(node, 1)
+    node.Submit(ledger_service_pb2.SubmitRequest(transactions=[raw]), None)
+    with Client(node.network()) as client:
+        tx_id = client.outcome(id_of(raw)).tx_id
+        assert client.transaction(tx_id).transaction == raw
+        node.log[0] = (raw + b"\x12\0" * limits.TRANSACTION_BYTES_MAX, b"")
+        with pytest.raises(VerificationFailed, match="the bytes are no transaction with its result"):
+            client.transaction(tx_id)
 
 
 def test_unknown_outcomes_are_asked_for_again_with_the_same_bytes(node: FakeNode) -> None:
