@@ -117,13 +117,24 @@ class Client:
         return found
 
     def transaction_by_nonce(self, author: str, nonce: bytes) -> wire.GetTransactionResponse | None:
-        """The final transaction of this author with this nonce, or None (T4)."""
+        """The final transaction of this author with this nonce, proven by its receipt, or None (T4).
+
+        Raises VerificationFailed, also when it is another's or has another nonce.
+        """
         request = wire.GetTransactionRequest(author=author, nonce=nonce)
         try:
             found = self._read("GetTransaction", request, wire.GetTransactionResponse)
         except NotFound:
             return None
-        check_transaction(found)
+        tx_id = check_transaction(found)
+        receipt = self._read("GetReceipt", wire.GetReceiptRequest(tx_id=tx_id), receipt_pb2.Receipt)
+        body = check_receipt(receipt, self.genesis_hash, tx_id).body
+        if (body.author, body.nonce) != (author, nonce):
+            raise VerificationFailed(
+                "The node answered with another transaction.",
+                f"It is {body.author}'s with nonce {body.nonce.hex()}, not {author}'s with {nonce.hex()}.",
+                "Ask another node with --node.",
+            )
         return found
 
     def account(self, account: str) -> wire.GetAccountResponse:

@@ -89,6 +89,8 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
     break_after: int = 0
     """SubmitStream: break the stream after so many outcomes, once; 0: never."""
     spoil_receipts: bool = False
+    by_nonce: bytes = b""
+    """What it tells when asked for a transaction by nonce, if anything."""
     receipts_max: int = 1_000
     """Submit: so many outcomes come with their receipts; a large answer leaves the others out."""
     remembered: result_pb2.Refusal | None = None
@@ -155,6 +157,8 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
         return self._final(index, False)
 
     def GetTransaction(self, request: Any, context: grpc.ServicerContext) -> Any:
+        if request.nonce and self.by_nonce:
+            return ledger_service_pb2.GetTransactionResponse(transaction=self.by_nonce, height=1)
         for index, (raw, result) in enumerate(self.log):
             body = body_of(raw)
             by_nonce = (body.author, body.nonce) == (request.author, request.nonce)

@@ -118,6 +118,26 @@ def test_a_transaction_larger_than_any_is_not_unpacked(node: FakeNode) -> None:
             client.transaction(tx_id)
 
 
+def test_a_transaction_asked_for_by_nonce_is_proven_to_be_final_and_that_one(node: FakeNode) -> None:
+    [raw, other] = raws(node, 2)
+    node.Submit(ledger_service_pb2.SubmitRequest(transactions=[raw]), None)
+    author, nonce = "emilia/cadiai", (1).to_bytes(16)
+    with Client(node.network()) as client:
+        found = client.transaction_by_nonce(author, nonce)
+        assert found is not None
+        assert found.transaction == raw
+        node.by_nonce = other
+        with pytest.raises(NotFound, match="No such transaction is final"):
+            client.transaction_by_nonce(author, nonce)
+        node.Submit(ledger_service_pb2.SubmitRequest(transactions=[other]), None)
+        with pytest.raises(VerificationFailed, match="The node answered with another transaction") as raised:
+            client.transaction_by_nonce(author, nonce)
+        assert f"{author}'s with nonce {2:032x}, not {author}'s with {1:032x}." in str(raised.value)
+        node.by_nonce, node.spoil_receipts = b"", True
+        with pytest.raises(VerificationFailed, match="does not verify"):
+            client.transaction_by_nonce(author, nonce)
+
+
 def test_unknown_outcomes_are_asked_for_again_with_the_same_bytes(node: FakeNode) -> None:
     node.unknown_first = 2
     [raw] = raws(node, 1)
