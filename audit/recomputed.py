@@ -100,10 +100,12 @@ def _balance(books: NaiveBooks, record: Any, account: str, unit: str) -> list[Fi
         key in books.upper_limits,
         books.upper_limits.get(key, 0),
     )
-    if record == ours:  # nearly all records are these, and nearly all are right
+    balance, credit_limit = record[0], record[1]
+    if record == ours and balance >= -credit_limit:  # nearly all records are these, and nearly all are right
         return []
     names = ("balance", "credit limit", "whether it has an upper limit", "upper limit")
-    return list(zip(names, record, ours, strict=True))
+    beyond = max(0, -balance - credit_limit)  # A3, A5: no rule takes an account there, nor P3 the pool
+    return [*zip(names, record, ours, strict=True), ("owed beyond the credit limit", beyond, 0)]
 
 
 def _organisation_unit(books: NaiveBooks, record: Any, name: str, unit: str) -> list[Figure]:

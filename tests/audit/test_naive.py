@@ -12,7 +12,17 @@ from audit import verify_export
 from ayni.v1 import genesis_pb2, members_pb2
 from ledger import books, records
 from ledger.rules import accounts, claims, closing, deposits, holdings, lots, members, service, settlement
-from tests.audit.history import HOURS, VALUE_DATE, History, accredit, ceiling, hours_class, opened, payments
+from tests.audit.history import (
+    HOURS,
+    VALUE_DATE,
+    History,
+    accredit,
+    ceiling,
+    hours_class,
+    leg,
+    opened,
+    payments,
+)
 from tests.audit.year import year
 
 
@@ -189,6 +199,25 @@ def test_wrong_payment_is_found_in_its_block(tmp_path: Path, monkeypatch: pytest
     assert sorted(messages) == ["b|andes/one|EUC", "b|andes/two|EUC"]
     ours = "balance: the state says -102; recomputed from the signed transactions it is -101"
     assert ours in messages["b|andes/one|EUC"]
+
+
+def test_a_payment_beyond_the_limit_that_the_rules_let_pass_is_found_in_its_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A3, A5: the balances agree, and nobody may owe so much."""
+    pay = books.CreditBook.pay
+    monkeypatch.setattr(
+        books.CreditBook, "pay", lambda self, *arguments: pay(self, *arguments[:8], by_rule=True)
+    )
+    history = payments(2)
+    history.block(history.tx("andes/one", transfer={"legs": [leg("andes/two", 10**9 + 5)]}))
+    history.block()
+
+    report = verify_export(history.export(tmp_path / "export"), history.hash)
+
+    (finding,) = report.findings
+    assert (finding.height, finding.field) == (4, "b|andes/one|EUC")
+    assert finding.message.startswith("owed beyond the credit limit: the state says 4; recomputed")
 
 
 def test_balance_that_was_never_written_is_found_at_the_end(
