@@ -6,6 +6,7 @@ intent: after it, the same bytes are sent again. Never sends. One directory per 
     pending/TX_ID.ayni      SignedTransaction bytes, waiting for a definite outcome
     pending/TX_ID.refused   the name of the refusal last heard; the bytes may be accepted all the same
     done/TX_ID.ayni         what became final, the latest ones, so that an id's beginning names it
+    void/TX_ID.ayni         what a node said can never become final, likewise, so that --replace can name it
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ class Outbox:
     def __init__(self, directory: Path) -> None:
         self._pending = directory / "pending"
         self._done = directory / "done"
+        self._void = directory / "void"
 
     def put(self, transactions: Iterable[bytes]) -> None:
         """Makes signed bytes durable before they are sent: files synced, then the directory.
@@ -128,14 +130,17 @@ class Outbox:
                 self.settle(entry.tx_id, final=False)
 
     def settle(self, tx_id: bytes, *, final: bool) -> None:
-        """Takes out an entry whose outcome is definite; what is final is remembered for its id."""
-        path = self._pending / f"{tx_id.hex()}.ayni"
-        path.with_suffix(_REFUSED).unlink(missing_ok=True)
-        if final and path.exists():
-            make_private(self._done)
-            path.replace(self._done / path.name)
-        else:
-            path.unlink(missing_ok=True)
+        """Takes out an entry whose outcome is definite, and remembers it.
+
+        What is not final also: that is a node's word and not proven, and its nonce the only thing with which
+        the same can be meant again without being done twice.
+        """
+        (self._pending / f"{tx_id.hex()}{_REFUSED}").unlink(missing_ok=True)
+        entry = self.entry(tx_id)
+        if entry is not None and (entry.pending or final):
+            kept = self._done if final else self._void
+            make_private(kept)
+            entry.path.replace(kept / entry.path.name)
 
     def pending(self) -> list[Entry]:
         """What has no definite outcome yet, oldest first."""
@@ -165,14 +170,15 @@ class Outbox:
                 f"At least {PREFIX_CHARACTERS_MIN} digits are needed.",
                 "Give more of it.",
             )
-        found = sorted({entry.tx_id for entry in self.known() if entry.tx_id.hex().startswith(wanted)})
+        named = [*self.known(), *self._entries(self._void, pending=False)]
+        found = sorted({entry.tx_id for entry in named if entry.tx_id.hex().startswith(wanted)})
         if len(found) == 1:
             return found[0]
         raise self._not_one(text, found)
 
     def entry(self, tx_id: bytes) -> Entry | None:
         """The entry of an id, when this home sent it."""
-        for directory, pending in ((self._pending, True), (self._done, False)):
+        for directory, pending in ((self._pending, True), (self._done, False), (self._void, False)):
             path = directory / f"{tx_id.hex()}.ayni"
             if path.exists():
                 return Entry(tx_id, path, pending)
@@ -201,8 +207,9 @@ class Outbox:
         )
 
     def _trim(self) -> None:
-        for entry in self._entries(self._done, pending=False)[:-DONE_MAX]:
-            entry.path.unlink(missing_ok=True)
+        for directory in (self._done, self._void):
+            for entry in self._entries(directory, pending=False)[:-DONE_MAX]:
+                entry.path.unlink(missing_ok=True)
 
 
 def _body_of(raw: bytes) -> transaction_pb2.Body:

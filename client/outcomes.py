@@ -85,7 +85,8 @@ class Outcome:
                 return Expired(
                     f"Transaction {name} has expired.",
                     "A final block is past its time, and the log does not hold it: it never took effect.",
-                    "Send it anew if it is still meant.",
+                    "If it is still meant, make it anew; "
+                    f"with `--replace {name}` at most one of both takes effect, whatever the node says.",
                 )
             case Kind.UNKNOWN:
                 return OutcomeUnknown(
@@ -207,7 +208,10 @@ def _refused(name: str, refusal: result_pb2.Refusal) -> Refused:
             f"Wait until then, or correct them with `--replace {name}`."
         )
     else:
-        next_step = "These bytes will never be accepted: correct what is at fault and send it anew."
+        next_step = (
+            "These bytes will never be accepted: correct what is at fault and make it anew; "
+            f"with `--replace {name}` at most one of both takes effect, whatever the node says."
+        )
     return Refused(
         f"Transaction {name} is refused: {refusal_name(refusal)}{where}.",
         refusal.message or "The node gave no reason.",

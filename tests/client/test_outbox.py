@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from ayni.v1 import result_pb2
 from client import transactions
 from client.drafts import Draft, id_of, sign
 from client.errors import KeyProblem, NotFound, UsageProblem
 from client.outbox import Outbox
 from client.stamps import Stamp
 from tests.client.conftest import Ayni, three_lines
-from tests.client.fakes import FakeNode, seeded
+from tests.client.fakes import FakeNode, body_of, seeded
 
 
 def draft(number: int = 1) -> Draft:
@@ -24,7 +25,7 @@ def raw(node: FakeNode, number: int = 1) -> bytes:
     return sign(draft(number), [seeded("cadiai")], node.genesis_hash)
 
 
-def test_bytes_are_kept_until_a_definite_outcome_and_final_ones_keep_their_name(
+def test_bytes_are_kept_until_a_definite_outcome_and_keep_their_name_after_it(
     outbox: Outbox, node: FakeNode
 ) -> None:
     one, two = raw(node, 1), raw(node, 2)
@@ -34,8 +35,37 @@ def test_bytes_are_kept_until_a_definite_outcome_and_final_ones_keep_their_name(
     outbox.settle(id_of(two), final=False)
     assert outbox.pending() == []
     assert id_of(one) == outbox.find(id_of(one).hex()[:8])
+    assert id_of(two) == outbox.find(id_of(two).hex()[:8])
+    assert [entry.tx_id for entry in outbox.known()] == [id_of(one)]
     with pytest.raises(NotFound, match="No transaction beginning with"):
-        outbox.find(id_of(two).hex()[:8])
+        outbox.find(id_of(raw(node, 3)).hex()[:8])
+
+
+def test_what_is_found_to_be_final_after_all_is_so_for_good(outbox: Outbox, node: FakeNode) -> None:
+    tx_id = id_of(raw(node))
+    outbox.put([raw(node)])
+    for final, known in ((False, []), (True, [tx_id]), (False, [tx_id])):
+        outbox.settle(tx_id, final=final)
+        assert [entry.tx_id for entry in outbox.known()] == known
+
+
+@pytest.mark.parametrize("lie", ["expired", "refused"])
+def test_what_a_node_says_will_never_be_final_is_replaced_and_not_done_twice(
+    ayni: Ayni, outbox: Outbox, node: FakeNode, lie: str
+) -> None:
+    """The node lies, and has others take it: with a nonce of its own the second one would pay again."""
+    refusal = result_pb2.Refusal(code=result_pb2.REFUSAL_CODE_FIELD_INVALID, message="no")
+    node.past_expiry = lie == "expired"
+    node.judge = lambda body: refusal if lie == "refused" else None
+    arguments = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "1", "EUC")
+    told = ayni(*arguments)
+    assert told.code in (3, 9)
+    first = node.seen[0]
+    assert f"with `--replace {id_of(first).hex()[:16]}` at most one of both takes effect" in told.err
+    assert outbox.pending() == []
+    node.past_expiry, node.judge = False, lambda body: None
+    assert ayni(*arguments, "--replace", id_of(first).hex()[:16]).code == 0
+    assert body_of(node.seen[1]).nonce == body_of(first).nonce
 
 
 def test_many_at_once_are_kept_too(outbox: Outbox, node: FakeNode) -> None:
