@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -116,11 +117,10 @@ class Submissions:
         finally:
             left = set(collector.waiting)
             self._doors.outcomes.unwatch(left, collector)
-        for tx_id in left:
-            known[tx_id] = self.unknown_or_refused(tx_id)
+        await self._ask_why(sorted(left), known, turn)
         outcomes = [known[each] if isinstance(each, bytes) else each for each in order]
         if request.want_receipts:
-            await self.add_receipts(outcomes, ANSWER_BYTES_AIM)
+            await self._add_receipts(outcomes, turn)
         return pb.SubmitResponse(outcomes=outcomes)
 
     async def outcome(self, tx_id: bytes, wait_ms: int) -> pb.Outcome:
@@ -215,17 +215,29 @@ class Submissions:
             case Refusal():
                 return _refused(tx_id, settled)
 
-    async def add_receipts(self, outcomes: list[pb.Outcome], bytes_aim: int | None = None) -> None:
-        """Adds the receipts of what is final; with `bytes_aim` no more once all are so large."""
-        size = 0
-        for position, outcome in enumerate(outcomes):
-            if outcome.kind == pb.OUTCOME_KIND_FINAL and (bytes_aim is None or size < bytes_aim):
-                self._add_receipt(outcome)
-            size += outcome.ByteSize()
-            if position % CHUNK == CHUNK - 1:
-                await asyncio.sleep(0)
+    async def _ask_why(self, tx_ids: list[bytes], known: dict[bytes, pb.Outcome], turn: Turn) -> None:
+        """Notes what is to be said of transactions whose wait is over. Raises TooMany."""
+        for start in range(0, len(tx_ids), CHUNK):
+            async with turn:
+                for tx_id in tx_ids[start : start + CHUNK]:
+                    known[tx_id] = self.unknown_or_refused(tx_id)
+            await asyncio.sleep(0)
 
-    def _add_receipt(self, outcome: pb.Outcome) -> None:
+    async def _add_receipts(self, outcomes: list[pb.Outcome], turn: Turn) -> None:
+        """Adds the receipts of what is final; no more once all together are large. Raises TooMany."""
+        size = 0
+        for start in range(0, len(outcomes), CHUNK):
+            async with turn:
+                for outcome in outcomes[start : start + CHUNK]:
+                    if size < ANSWER_BYTES_AIM:
+                        self.add_receipt(outcome)
+                    size += outcome.ByteSize()
+            await asyncio.sleep(0)
+
+    def add_receipt(self, outcome: pb.Outcome) -> None:
+        """Adds its receipt to the outcome of what is final."""
+        if outcome.kind != pb.OUTCOME_KIND_FINAL:
+            return
         logged = self._doors.tables.logged(outcome.log_index)
         if logged is not None and (receipt := self._doors.receipts.receipt(logged)) is not None:
             outcome.receipt.CopyFrom(receipt)
@@ -243,7 +255,7 @@ class Stream:
         self._doors = doors
         self._collector = Collector()
         self._at_once: list[pb.Outcome] = []
-        self._deadlines: list[tuple[float, int, list[bytes]]] = []
+        self._deadlines: list[tuple[float, int, deque[bytes]]] = []
         self._batches = 0
         self._batch_of: dict[bytes, int] = {}
         """The latest batch of each transaction, until that batch's deadline."""
@@ -258,7 +270,7 @@ class Stream:
             self._has_room.clear()
         await self._has_room.wait()
         self._want_receipts = request.want_receipts
-        waiting = []
+        waiting: deque[bytes] = deque()
         for chunk in _chunks(request.transactions):
             async with self._turn:
                 taken = self._submissions.take_chunk(chunk, self._collector, [])
@@ -289,43 +301,76 @@ class Stream:
         self._collector.has_ready.set()
 
     async def outcomes(self) -> list[pb.Outcome]:
-        """The next outcomes; empty once everything is answered after `end`."""
+        """The next outcomes, a chunk at most; empty once everything is answered after `end`. Raises TooMany.
+
+        With a receipt each is larger a hundred times: receipts are made of what is sent next only, so that
+        a client that does not read has none made.
+        """
         while True:
-            found = self._at_once
-            self._at_once = []
-            self._has_room.set()
-            found += [self._submissions.outcome_of(*item) for item in self._collector.take()]
-            found += self._overdue()
+            while not self._has_some():
+                if self._ended and not self._collector.waiting:
+                    return []
+                await self._sleep()
+            async with self._turn:
+                found = self._next()
+            await asyncio.sleep(0)
             if found:
-                if self._want_receipts:
-                    await self._submissions.add_receipts(found)
                 return found
-            if self._ended and not self._collector.waiting:
-                return []
-            await self._sleep()
+
+    def _has_some(self) -> bool:
+        """Whether something is to be said now."""
+        if self._at_once or self._collector.ready:
+            return True
+        return bool(self._deadlines) and self._deadlines[0][0] <= asyncio.get_running_loop().time()
+
+    def _next(self) -> list[pb.Outcome]:
+        """What is to be said now: a chunk at most, of a message's size if it has receipts."""
+        at_once, ready = self._at_once, self._collector.ready
+        found = at_once[:CHUNK]
+        del at_once[:CHUNK]
+        room = CHUNK - len(found)
+        found += [self._submissions.outcome_of(*item) for item in ready[:room]]
+        del ready[:room]
+        found += self._overdue(CHUNK - len(found))
+        if self._want_receipts:
+            size = 0
+            for position, outcome in enumerate(found):
+                if size > MESSAGE_BYTES_AIM:
+                    at_once[:0] = found[position:]
+                    found = found[:position]
+                    break
+                self._submissions.add_receipt(outcome)
+                size += outcome.ByteSize()
+        if len(at_once) + len(ready) <= OUTCOMES_UNFETCHED_MAX:
+            self._has_room.set()
+        return found
 
     def close(self) -> None:
         """The client is gone, or everything is answered."""
         self._doors.outcomes.unwatch(list(self._collector.waiting), self._collector)
 
-    def _overdue(self) -> list[pb.Outcome]:
-        """What waited as long as was asked."""
+    def _overdue(self, most: int) -> list[pb.Outcome]:
+        """Of what waited as long as was asked, so many."""
         now = asyncio.get_running_loop().time()
-        found = []
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, batch, tx_ids = heapq.heappop(self._deadlines)
-            for tx_id in tx_ids:
-                if self._batch_of.get(tx_id) != batch:
-                    continue  # it was sent again since
-                del self._batch_of[tx_id]
-                if tx_id in self._collector.waiting:
-                    self._collector.waiting.discard(tx_id)
-                    self._doors.outcomes.unwatch([tx_id], self._collector)
-                    found.append(self._submissions.unknown_or_refused(tx_id))
+        found: list[pb.Outcome] = []
+        while self._deadlines and self._deadlines[0][0] <= now and len(found) < most:
+            _, batch, tx_ids = self._deadlines[0]
+            if not tx_ids:
+                heapq.heappop(self._deadlines)
+                continue
+            tx_id = tx_ids.popleft()
+            if self._batch_of.get(tx_id) != batch:
+                continue  # it was sent again since
+            del self._batch_of[tx_id]
+            if tx_id in self._collector.waiting:
+                self._collector.waiting.discard(tx_id)
+                self._doors.outcomes.unwatch([tx_id], self._collector)
+                found.append(self._submissions.unknown_or_refused(tx_id))
         return found
 
     async def _sleep(self) -> None:
         """Until something is known, or the next deadline."""
+        self._collector.has_ready.clear()
         when = self._deadlines[0][0] if self._deadlines else None
         try:
             async with asyncio.timeout_at(when):

@@ -1,0 +1,110 @@
+"""What a node says of what was handed in is worked out a little at a time, and not before it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from ayni.v1 import ledger_service_pb2 as pb
+from node import submit
+from node.daemon import Node
+from proofs.receipts import verify_receipt
+from tests.node.acts import open_accounts, transfer
+from tests.node.founders import write_network
+from tests.node.running import running_node
+
+UNKNOWN = pb.OUTCOME_KIND_UNKNOWN
+
+
+@pytest_asyncio.fixture
+async def alone(tmp_path: Path) -> AsyncIterator[Node]:
+    """A node that is a network by itself, with two accounts."""
+    async with running_node(write_network(tmp_path, ("emilia",))[0]) as node:
+        await outcomes_of(node, open_accounts(node.parts.founding.hash))
+        yield node
+
+
+async def outcomes_of(node: Node, *raws: bytes) -> list[pb.Outcome]:
+    service = node.ledger_service()
+    request = pb.SubmitRequest(transactions=raws, wait_ms=10_000)
+    return list((await service._submissions.submit(request, service.turns.of("10.0.0.1"))).outcomes)
+
+
+def stream_of(node: Node) -> submit.Stream:
+    service = node.ledger_service()
+    return submit.Stream(service._submissions, service._doors, service.turns.of("10.0.0.1"))
+
+
+async def test_receipts_are_made_of_what_a_stream_sends_next_only(alone: Node) -> None:
+    """Each is a hundred times its outcome: a client that reads nothing would have tens of thousands made."""
+    raw = transfer(alone.parts.founding.hash)
+    await outcomes_of(alone, raw)
+    stream = stream_of(alone)
+    request = pb.SubmitRequest(transactions=[raw] * 200, wait_ms=1, want_receipts=True)
+    await stream.take(request)
+    assert [each.HasField("receipt") for each in stream._at_once] == [False] * 200
+    stream.end()
+    sizes = []
+    while found := await stream.outcomes():
+        assert all(each.HasField("receipt") for each in found)
+        sizes.append(len(found))
+    assert sizes == [64, 64, 64, 8]
+
+
+async def test_a_stream_sends_no_more_receipts_at_a_time_than_are_large(
+    alone: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submit, "MESSAGE_BYTES_AIM", 3_000)
+    raws = [transfer(alone.parts.founding.hash, amount) for amount in range(1, 21)]
+    ids = [outcome.tx_id for outcome in await outcomes_of(alone, *raws)]
+    stream = stream_of(alone)
+    await stream.take(pb.SubmitRequest(transactions=raws, wait_ms=1, want_receipts=True))
+    stream.end()
+    heard = []
+    while found := await stream.outcomes():
+        assert sum(each.ByteSize() for each in found[:-1]) <= 3_000
+        heard += [verify_receipt(each.receipt, alone.parts.founding.hash).tx_id for each in found]
+    assert heard == ids
+
+
+@pytest.mark.parametrize("how", ["Submit", "SubmitStream"])
+async def test_others_have_their_turn_while_the_end_of_many_waits_is_answered(
+    tmp_path: Path, how: str
+) -> None:
+    """What the rules say of each is asked then, and each takes them as long as in a block."""
+    config = write_network(tmp_path)[0]
+    async with running_node(config) as node:
+        raws = [open_accounts(node.parts.founding.hash, [f"emilia/c{number}"]) for number in range(200)]
+        service = node.ledger_service()
+        asked: list[int] = []
+        rounds = 0
+
+        def others() -> None:
+            nonlocal rounds
+            rounds += 1
+            if len(asked) < len(raws):
+                asyncio.get_running_loop().call_soon(others)
+
+        def refuse_now(tx_id: bytes) -> None:
+            asked.append(rounds)
+
+        doors = service._doors._replace(refuse_now=refuse_now)
+        submissions, turn = submit.Submissions(doors), service.turns.of("10.0.0.1")
+        others()
+        request = pb.SubmitRequest(transactions=raws, wait_ms=1)
+        outcomes: list[pb.Outcome] = []
+        if how == "Submit":
+            outcomes += (await submissions.submit(request, turn)).outcomes
+        else:
+            stream = submit.Stream(submissions, doors, turn)
+            await stream.take(request)
+            stream.end()
+            while found := await stream.outcomes():
+                outcomes += found
+        assert [outcome.kind for outcome in outcomes] == [UNKNOWN] * 200
+        assert max(asked.count(each) for each in asked) <= 64
+        assert len(node.parts.outcomes) == 0
