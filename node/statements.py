@@ -71,8 +71,8 @@ class Statements:
         height, skip = _parse_token(request.after) if request.after else (first, 0)
         if height < first:
             raise BadRequest("after: is a page token of another statement; ask for the first page again")
-        placed = islice(self._placed(account, found, height, end), skip, None)
-        page = list(islice(placed, count + 1))
+        placed = self._placed(account, found, height, end)
+        page = list(islice(_beyond(placed, height, skip), count + 1))
         self._show(answer, page[:count])
         if len(page) > count:
             answer.next = _token_after(page[:count], height, skip)
@@ -151,6 +151,14 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 def _places(book: Book, found: Iterator[tuple[int, int, Posting]]) -> Iterator[_Placed]:
     for position, (height, log_index, posting) in enumerate(found):
         yield _Placed(height, log_index, posting.line, book.book, book.unit, position, posting)
+
+
+def _beyond(placed: Iterator[_Placed], height: int, skip: int) -> Iterator[_Placed]:
+    """All but the first `skip` lines of a height, however few it has: those above it are not passed over."""
+    for position, each in enumerate(placed):
+        if position >= skip or each.height != height:
+            yield each
+            yield from placed
 
 
 def _parse_token(token: str) -> tuple[int, int]:

@@ -257,6 +257,14 @@ def test_pages_of_a_statement_make_the_whole(ledger: StoredLedger, limit: int) -
     assert list(whole.lines) == lines
 
 
+@pytest.mark.parametrize("after", ["3.999999999", "3.4"])
+def test_a_page_token_passes_over_lines_of_its_own_block_only(ledger: StoredLedger, after: str) -> None:
+    """Whatever it says: else one request would read every line that an account ever had."""
+    lines = list(statement(ledger, account=OTHER).lines)
+    assert [line.height for line in lines] == [2, 2, 3, 3, 3, 3, 4]
+    assert list(statement(ledger, account=OTHER, after=after).lines) == lines[-1:]
+
+
 def test_a_close_is_on_the_statement_of_whom_it_concerns(ledger: StoredLedger) -> None:
     ledger.commit(close_period(ledger.hash, 1, time_ms=ledger.time_ms))
     reads = reads_of(ledger)
