@@ -385,7 +385,7 @@ def _read_header(data: bytes) -> block_pb2.Header:
 
 def _read_body(data: bytes) -> list[bytes]:
     try:
-        body = check(block_pb2.BlockBody, data)
+        body = check(block_pb2.BlockBody, data, limits.BLOCK_TRANSACTIONS_MAX)
     except NotCanonical as error:
         raise BlockInvalid(error.path or "body", error.reason) from None
     if len(body.transactions) > limits.BLOCK_TRANSACTIONS_MAX:

@@ -17,6 +17,8 @@ BLOCK_CITED_BYTES: Final = 8 << 20
 """Once the transactions of a block cite so many bytes of the log, none follows (B4)."""
 SIGNATURES_MAX: Final = 128
 NESTING_MAX: Final = 16
+SIGNED_FIELDS_MAX: Final = 1_000  # of a SignedTransaction: three for each signature, and the body's bytes
+FIELDS_MAX: Final = 120_000  # of a message, to be told where it is not canonical
 
 # Envelope.
 NONCE_BYTES: Final = 16

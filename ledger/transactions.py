@@ -35,7 +35,7 @@ def parse_transaction(raw: bytes, genesis_hash: bytes) -> ParsedTransaction | Re
             f"the transaction has {len(raw)} bytes, more than {limits.TRANSACTION_BYTES_MAX}: split it",
         )
     try:
-        signed = check(transaction_pb2.SignedTransaction, raw)
+        signed = check(transaction_pb2.SignedTransaction, raw, limits.SIGNED_FIELDS_MAX)
         body_bytes = signed.body
         body = check(transaction_pb2.Body, body_bytes)
     except NotCanonical as error:

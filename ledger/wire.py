@@ -18,7 +18,8 @@ from typing import Any, Final, TypeVar
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from ledger.limits import NESTING_MAX
+from ledger.limits import FIELDS_MAX, NESTING_MAX
+from proofs.density import TooManyParts, check_parts
 
 M = TypeVar("M", bound=Message)
 
@@ -46,17 +47,31 @@ class NotCanonical(ValueError):
         self.reason = reason
 
 
-def check(message_class: type[M], data: bytes) -> M:
-    """Return the message that `data` is the canonical form of. Raises `NotCanonical`."""
+def check(message_class: type[M], data: bytes, most: int = FIELDS_MAX) -> M:
+    """Return the message that `data` is the canonical form of. Raises `NotCanonical`.
+
+    `most`: no message that the rules accept has more fields; of bytes with more it is not said where they are
+    wrong, as that could take a minute.
+    """
     try:
         message = message_class.FromString(data)
     except DecodeError:
-        return check_strict(message_class, data)
+        return _check_at_length(message_class, data, most)
     message.DiscardUnknownFields()  # type: ignore[no-untyped-call, unused-ignore]  # stub without types
     if message.SerializeToString(deterministic=True) == data:
         table = _CLASS_TABLES.get(message_class) or _class_table(message_class)
         if not table.enum_fields or _enums_declared(message, table):
             return message
+    return _check_at_length(message_class, data, most)
+
+
+def _check_at_length(message_class: type[M], data: bytes, most: int) -> M:
+    try:
+        check_parts(message_class, data, most)
+    except TooManyParts as error:
+        raise NotCanonical("", f"the {message_class.DESCRIPTOR.name} {error}") from None
+    except DecodeError:
+        pass  # the strict reader says where, and gets no further either
     return check_strict(message_class, data)
 
 

@@ -9,9 +9,11 @@ from google.protobuf.message import DecodeError, Message
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ayni.v1.block_pb2 import BlockBody, CertifiedBlock
 from ayni.v1.receipt_pb2 import Receipt
 from ayni.v1.result_pb2 import Result
 from ayni.v1.transaction_pb2 import Body, SignedTransaction
+from ledger import limits
 from ledger.wire import NotCanonical, check, check_strict
 from tests.vectors import make_wire
 from tests.vectors.reading import load, named
@@ -31,6 +33,30 @@ def test_bytes_are_judged_as_the_vector_says(case: dict[str, Any], reader: Any) 
             reader(message_class, data)
         assert case["path"] == caught.value.path
         assert case["reason"] in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("message_class", "part", "most"),
+    [
+        (SignedTransaction, b"\x12\x00", limits.SIGNED_FIELDS_MAX),
+        (BlockBody, b"\x0a\x00", limits.BLOCK_TRANSACTIONS_MAX),
+        (CertifiedBlock, b"\x22\x00", limits.FIELDS_MAX),
+    ],
+)
+@pytest.mark.parametrize("end", [b"\x0a\x80\x00", b"\x0a", b"\x0a\x7f", b"\xff"])
+def test_where_countless_parts_are_not_canonical_is_not_looked_for(
+    message_class: type[Message], part: bytes, most: int, end: bytes
+) -> None:
+    """Part by part, a proposal of 4 MiB kept every node busy for ten seconds, and a transaction for two."""
+    with pytest.raises(NotCanonical) as caught:
+        check(message_class, part * (most + 1) + end, most)
+    name = message_class.DESCRIPTOR.name
+    assert str(caught.value).startswith(
+        f"the {name} of {2 * most + 2 + len(end)} bytes has more than {most} "
+    )
+    with pytest.raises(NotCanonical) as caught:
+        check(message_class, part * (most - 1) + end, most)
+    assert "has more than" not in str(caught.value)
 
 
 def test_message_names_path_and_reason() -> None:
