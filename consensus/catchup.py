@@ -9,7 +9,7 @@ Spec: docs/protocol.md, C4, C6.
 from dataclasses import dataclass, field
 
 from ayni.v1.peer_service_pb2 import BlockRequest, BlockResponse
-from consensus.blocks import BlockTree
+from consensus.blocks import Block, BlockTree
 from consensus.certificates import CertificateStore
 from consensus.config import DIGESTS_MAX, RANGE_BLOCKS_MAX, RANGE_GAP, ConsensusConfig
 
@@ -75,12 +75,19 @@ class _Want:
     attempts: int = 0
 
 
-@dataclass(slots=True)
-class _Asked:
+@dataclass(frozen=True, slots=True)
+class Asked:
     """A request that is not answered yet."""
 
-    digests: tuple[bytes, ...]
-    by_height: bool
+    digests: tuple[bytes, ...] = ()
+    from_height: int = 0
+    """0: none by height."""
+
+    def names(self, block: Block) -> bool:
+        """Return whether a block was asked for: else an answer could fill our memory with a whole chain."""
+        if not self.from_height:
+            return block.digest in self.digests
+        return self.from_height <= block.height < self.from_height + RANGE_BLOCKS_MAX
 
 
 class Fetcher:
@@ -95,7 +102,7 @@ class Fetcher:
         self._tip_height = 0
         self._in_vain = 0
         """Requests by height since the last that brought us on."""
-        self._asked: dict[int, dict[int, _Asked]] = {}
+        self._asked: dict[int, dict[int, Asked]] = {}
         self._last_id = 0
 
     @property
@@ -152,30 +159,30 @@ class Fetcher:
         for member, digests in groups.items():
             for start in range(0, len(digests), DIGESTS_MAX):
                 some = tuple(digests[start : start + DIGESTS_MAX])
-                request_id = self._open(member, _Asked(some, by_height=False))
+                request_id = self._open(member, Asked(digests=some))
                 found.append((member, BlockRequest(id=request_id, digests=some)))
         if by_height and self._range is not None:
             member = self._choose(self._range, now_ms, offset=0)
             if member is not None:
-                request_id = self._open(member, _Asked((), by_height=True))
-                above = self._tip_height if self._in_vain % 2 else self._above_height
+                first = 1 + (self._tip_height if self._in_vain % 2 else self._above_height)
                 self._in_vain += 1
-                request = BlockRequest(id=request_id, from_height=above + 1, count=RANGE_BLOCKS_MAX)
+                request_id = self._open(member, Asked(from_height=first))
+                request = BlockRequest(id=request_id, from_height=first, count=RANGE_BLOCKS_MAX)
                 found.append((member, request))
         return found
 
-    def answered(self, member: int, response: BlockResponse, now_ms: int) -> bool:
-        """Return whether this answers an open request; what it does not bring is asked of another soon."""
+    def answered(self, member: int, response: BlockResponse, now_ms: int) -> Asked | None:
+        """Return the open request that this answers; what it does not bring is asked of another soon."""
         asked = self._asked.get(member, {}).pop(response.id, None)
         if asked is None:
-            return False
+            return None
         due_ms = now_ms + self._config.fetch_delay_ms
         wants = [self._wants[digest] for digest in asked.digests if digest in self._wants]
-        if asked.by_height and self._range is not None:
+        if asked.from_height and self._range is not None:
             wants.append(self._range)
         for want in wants:
             want.due_ms = min(want.due_ms, due_ms)
-        return True
+        return asked
 
     def deadline_ms(self, *, by_height: bool) -> int | None:
         """Return when the next request is due, or None; nothing is, while nobody is connected."""
@@ -196,7 +203,7 @@ class Fetcher:
         want.due_ms = now_ms + self._config.fetch_retry_ms
         return member
 
-    def _open(self, member: int, asked: _Asked) -> int:
+    def _open(self, member: int, asked: Asked) -> int:
         self._last_id += 1
         open_requests = self._asked.setdefault(member, {})
         open_requests[self._last_id] = asked

@@ -26,7 +26,7 @@ from ayni.v1.peer_service_pb2 import (
     Votes,
 )
 from consensus.blocks import Block, BlockMalformed, certified, check_body, check_nullifications, read_block
-from consensus.catchup import Fetcher
+from consensus.catchup import Asked, Fetcher
 from consensus.config import (
     ANSWER_CERTIFICATES_MAX,
     ANSWER_INTERVAL_MS,
@@ -280,13 +280,16 @@ class Intake:
     def _block_response(self, member: int, response: BlockResponse) -> None:
         """Take in blocks that were asked for, each with what certifies it (C4, C6, C9)."""
         _bounded("blocks", len(response.blocks), RANGE_BLOCKS_MAX)
-        if not self._fetcher.answered(member, response, self._now_ms):
+        asked = self._fetcher.answered(member, response, self._now_ms)
+        if asked is None:
             return  # late, or never asked: not worth reading
         for certified_block in response.blocks:
-            self._certified_block(member, certified_block)
+            self._certified_block(member, certified_block, asked)
 
-    def _certified_block(self, member: int, message: CertifiedBlock) -> None:
+    def _certified_block(self, member: int, message: CertifiedBlock, asked: Asked) -> None:
         block = read_block(message.header, message.body, self._members)
+        if not asked.names(block):
+            raise Faulty(f"sent a block of height {block.height}, which was not asked for")
         if block.view <= self._round.tree.tip.view:
             return
         notarization = message.notarization

@@ -387,6 +387,34 @@ def test_a_block_without_the_nullifications_since_its_parent_is_dropped_and_fetc
     assert node.receive(holder, BlockResponse(id=request.id, blocks=[whole])) == ["commit 2"]
 
 
+def test_blocks_that_were_not_asked_for_are_refused_though_they_are_final() -> None:
+    """A long chain, from above what can be executed: all of it would be kept until it is its turn."""
+    node = started()
+    chain: list[tuple[Made, Made | None]] = []
+    parent: Made | None = None
+    for view in range(1, 301):
+        block = node.make(view, parent, view)
+        chain.append((block, parent))
+        parent = block
+    last, below = chain[-1], chain[-2]
+    node.certificates(node.finalization(last[0]))
+    holder, request = _next_request(node)
+    assert request.digests == [last[0].digest]
+    answer = BlockResponse(id=request.id, blocks=[node.certified(*last), node.certified(*below)])
+    fault = f"fault {holder}: sent a block of height 299, which was not asked for"
+    assert node.receive(holder, answer)[-1] == fault
+    holder, request = _next_request(node)
+    assert (request.from_height, request.count) == (1, 256)
+    high = BlockResponse(id=request.id, blocks=[node.certified(*each) for each in chain[256:]])
+    fault = f"fault {holder}: sent a block of height 257, which was not asked for"
+    assert node.receive(holder, high)[-1] == fault
+    holder, request = _next_request(node)
+    answer = BlockResponse(id=request.id, blocks=[node.certified(*each) for each in chain[:256]])
+    assert not any(line.startswith("fault") for line in node.receive(holder, answer))
+    node.wait(100)
+    assert node.machine._round.tree.get(chain[255][0].digest) is not None
+
+
 def test_an_answer_that_was_not_asked_for_is_not_read() -> None:
     node = started()
     garbage = CertifiedBlock(header=b"\xff")
