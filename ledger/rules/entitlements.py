@@ -317,7 +317,9 @@ def _redeem(context: Context, author: str, payload: Any) -> Refusal | None:
 def _check_redeem(context: Context, policy: ClassPolicy, payload: Any) -> Refusal | None:
     name = "redeem_entitlements."
     holder, provider, served_by = payload.holder, payload.provider, payload.served_by
-    if refusal := check_accredited(context, provider, name + "provider"):
+    if refusal := check_not_suspended(context.state, holder, name + "holder") or check_accredited(
+        context, provider, name + "provider"
+    ):
         return refusal
     if refusal := check_category(policy, payload.category, name + "category"):
         return refusal

@@ -23,6 +23,7 @@ from ledger.rules.classes import (
     check_category,
     check_kind,
     check_may_issue,
+    check_not_suspended,
     find_class,
 )
 from ledger.rules.holdings import ClassBook
@@ -168,7 +169,7 @@ def _check(context: Context, host: str, policy: ClassPolicy, payload: Any) -> Re
             refusal = _self("recipient", f"{served_by} would serve itself; name who was cared for")
         match line.WhichOneof("paid"):
             case "credits":
-                refusal = _check_credits(policy, host, line) or refusal
+                refusal = _check_credits(state, policy, host, line) or refusal
             case "fee":
                 unit = line.fee.unit
                 if unit not in units:
@@ -179,10 +180,12 @@ def _check(context: Context, host: str, policy: ClassPolicy, payload: Any) -> Re
     return foremost(found)
 
 
-def _check_credits(policy: ClassPolicy, host: str, line: Any) -> Refusal | None:
-    """H3, E5, E6: the class is good for it, and nobody redeems with itself."""
+def _check_credits(state: State, policy: ClassPolicy, host: str, line: Any) -> Refusal | None:
+    """H3, E5, E6, M9: who pays may, the class is good for it, and nobody redeems with itself."""
     holder = line.credits.holder
-    if refusal := check_category(policy, line.category, "category"):
+    if refusal := check_not_suspended(state, holder, "credits.holder") or check_category(
+        policy, line.category, "category"
+    ):
         return refusal
     if holder == line.served_by:
         return _self("credits.holder", f"{holder} would pay for what it served itself; name who pays")
