@@ -14,7 +14,7 @@ from typing import Final
 from ayni.v1 import keys_pb2, members_pb2
 from ledger import fields, limits, records, refusals
 from ledger.amounts import shown
-from ledger.books import check_unit
+from ledger.books import check_unit, dues_owed
 from ledger.records import AccountRecord, BalanceRecord, KeySet
 from ledger.refusals import Refusal
 from ledger.rule import Context, Party, Rule, account_party, federation_party, open_account, signed_by
@@ -236,13 +236,15 @@ def _put_limits(state: State, account: str, named: Sequence[members_pb2.Limit], 
     for i, limit in enumerate(named):
         key = records.balance_key(account, limit.unit)
         before = state.get(BalanceRecord, key)
-        # Else the quota would be free again for others while the account still owes what it was granted.
-        least = min(-before.balance, before.credit_limit)
+        # Else the quota would be free again for others while the account still owes what it was granted, and
+        # a federation could keep its own organisation from paying at the next close (S4).
+        owes = dues_owed(state, account, limit.unit) - before.balance
+        least = min(owes, before.credit_limit)
         if limit.credit_limit_minor < least:
             return Refusal(
                 refusals.LIMIT_EXCEEDED,
                 f"{path}.limits[{i}].credit_limit_minor",
-                f"{account} owes {shown(state, -before.balance, limit.unit)} of its credit limit of"
+                f"{account} owes {shown(state, owes, limit.unit)} of its credit limit of"
                 f" {shown(state, before.credit_limit, limit.unit)}, which cannot be below what is used; set"
                 f" {shown(state, least, limit.unit)}, and lower it again as that is paid back",
             )
