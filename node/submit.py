@@ -137,7 +137,7 @@ class Submissions:
         for _, settled in collector.take():
             return self.outcome_of(tx_id, settled)
         refusal = self._doors.outcomes.latest_refusal(tx_id)
-        if refusal is None:
+        if refusal is None or tx_id in self._doors.mempool:  # handed in again since
             return self.unknown_or_refused(tx_id)
         if 0 < refusal.final_after_ms < self._doors.chain.tip.time_ms:
             return self.outcome_of(tx_id, Expired(refusal.final_after_ms))

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from ayni.v1 import ledger_service_pb2 as pb
+from ledger.rule import ParsedTransaction
 from node import submit
 from node.daemon import Node
 from proofs.receipts import verify_receipt
@@ -108,3 +109,21 @@ async def test_others_have_their_turn_while_the_end_of_many_waits_is_answered(
         assert [outcome.kind for outcome in outcomes] == [UNKNOWN] * 200
         assert max(asked.count(each) for each in asked) <= 64
         assert len(node.parts.outcomes) == 0
+
+
+async def test_what_waits_again_is_not_said_to_be_refused_because_it_once_was(tmp_path: Path) -> None:
+    """Whoever believed that would pay another way, and pay twice when it is final after all."""
+    async with running_node(write_network(tmp_path)[0]) as node:
+        service = node.ledger_service()
+        turn, request = service.turns.of("10.0.0.1"), pb.SubmitRequest(wait_ms=1)
+        request.transactions.append(transfer(node.parts.founding.hash))
+        (refused,) = (await service._submissions.submit(request, turn)).outcomes
+        assert refused.kind == pb.OUTCOME_KIND_REFUSED  # there is no such account yet
+        assert await service._submissions.outcome(refused.tx_id, 1) == refused
+        mempool = node.parts.mempool
+        waiting = mempool.parse(request.transactions[0])
+        assert isinstance(waiting, ParsedTransaction)
+        mempool.add(waiting, node.parts.clock_ms(), is_local=False)
+        opened = service._doors._replace(refuse_now=lambda tx_id: None)  # as if now there were
+        answer = await submit.Submissions(opened).outcome(refused.tx_id, 1)
+        assert (answer.kind, refused.tx_id in mempool) == (UNKNOWN, True)
