@@ -45,6 +45,10 @@ class Certificates:
         """Raises NotCertified unless a block is kept with all that C9 asks for; `data`: the row's bytes."""
         if (data, parent_view) in self._kept:
             return
+        known = CertifiedBlock.FromString(data)
+        known.DiscardUnknownFields()  # type: ignore[no-untyped-call, unused-ignore]  # stub without types
+        if known.SerializeToString(deterministic=True) != data:
+            raise NotCertified("its row has what the protocol does not know, or not in the one form there is")
         self._check_kept(row, digest, parent_view)
         self._kept.add((data, parent_view))
 

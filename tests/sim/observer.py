@@ -9,6 +9,8 @@ import hashlib
 from collections import Counter
 from typing import Any
 
+from google.protobuf.message import DecodeError
+
 from ayni.v1 import peer_service_pb2 as pb
 from consensus import events
 from tests.sim.cluster import Cluster, Host, Watch
@@ -38,11 +40,14 @@ class Observer(Watch):
 
     def note(self, words: str, data: bytes = b"") -> None:
         """Adds an event to the trace."""
-        line = f"{self.cluster.loop.time():.6f} {words}"
-        self.trace.update(line.encode())
+        self.trace.update(f"{self.cluster.loop.time():.6f} {words}".encode())
         self.trace.update(data)
+        self._tell(words)
+
+    def _tell(self, words: str) -> None:
+        """Says what happened to whoever replays the seed; the trace is the same as without."""
         if self.transcript is not None:
-            self.transcript.append(line)
+            self.transcript.append(f"{self.cluster.loop.time():.6f} {words}")
 
     def violated(self, words: str) -> None:
         """Something is wrong."""
@@ -75,7 +80,7 @@ class Observer(Watch):
         """See Watch."""
         self.trace.update(b"".join([part or b"" for operation in operations for part in operation]))
         if self.transcript is not None:
-            self.note(f"{host.name} has written {len(operations)} rows, from {operations[0][0][:12]!r}")
+            self._tell(f"{host.name} has written {len(operations)} rows, from {operations[0][0][:12]!r}")
         if not host.is_byzantine:
             honest = {other.member for other in self.cluster.hosts if other.is_honest}
             self._check(self.votes.wrote, host, operations)
@@ -93,12 +98,22 @@ class Observer(Watch):
     def logged(self, host: Host, level: str, event: str, fields: dict[str, Any]) -> None:
         """See Watch."""
         if self.transcript is not None:
-            self.note(f"{host.name} {level} {event} {fields}")
+            self._tell(f"{host.name} {level} {event} {fields}")
+        if event == "peer_fault" and host.is_honest:
+            self._blamed(host, fields)
         if event == "rpc_failed" or (event == "alarm" and fields["code"] not in HARMLESS_ALARMS):
             if host.is_honest:
                 self.violated(f"{host.name} says {event} {fields}")
         elif event == "alarm":
             self.counted[f"alarm {fields['code']}"] += 1
+
+    def _blamed(self, host: Host, fields: dict[str, Any]) -> None:
+        """An honest node closes a stream for a fault: no honest one makes any."""
+        hosts = [other for other in self.cluster.hosts if other.name == fields["peer"]]
+        if all(other.is_honest for other in hosts):
+            self.violated(
+                f"{host.name} finds fault with {fields['peer']}, which is honest: {fields['reason']}"
+            )
 
     def carried(self, stream: Stream, data: bytes) -> None:
         """See Watch."""
@@ -106,8 +121,11 @@ class Observer(Watch):
         if stream.sent > GREETING_FRAMES:  # before, there are nonces, which are nobody's to choose
             self.trace.update(data)
             if self.transcript is not None:
-                field = pb.PeerFrame.FromString(data).WhichOneof("frame")
-                self.note(f"{stream.owner} -> {stream.peer} {field}")
+                try:
+                    field = pb.PeerFrame.FromString(data).WhichOneof("frame")
+                except DecodeError:
+                    field = None  # a liar's
+                self._tell(f"{stream.owner} -> {stream.peer} {field or 'garbage'}")
 
     def _check(self, oracle: Any, *arguments: Any) -> None:
         try:

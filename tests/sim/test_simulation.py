@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sim.byzantine import STRATEGIES
+from tests.sim.plan import plan_of
 from tests.sim.run import run_seed
 
 SEEDS = 40
@@ -36,3 +38,11 @@ def test_the_same_seed_gives_the_same_trace_in_any_process() -> None:
     ]
     assert traces[0] == traces[1]
     assert len(traces[0].split()) == 2
+
+
+@pytest.mark.parametrize("liar", ["garbage", "absurd"])
+def test_a_replay_shows_the_run_that_it_replays(liar: str) -> None:
+    seed = next(seed for seed in range(100) if liar in plan_of(seed, STRATEGIES).liars.values())
+    report = run_seed(seed, transcribe=True)
+    assert report.transcript
+    assert report.trace == run_seed(seed).trace

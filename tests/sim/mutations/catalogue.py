@@ -186,6 +186,21 @@ MUTATIONS: dict[str, Mutation] = {
         ),
         situation=Situation(members=4, liar="liar about history"),
     ),
+    "what nobody knows kept with a certificate": Mutation(
+        (_edit("consensus.intake:Intake.receive", ("    message.DiscardUnknownFields()", "    pass")),),
+        situation=Situation(members=4, liar="absurd"),
+        within=24,
+    ),
+    "views of any number counted up to": Mutation(
+        (
+            _edit(
+                "consensus.blocks:check_nullifications",
+                ("len(found) != view - parent_view - 1", "len(found) != len(wanted)"),
+            ),
+        ),
+        situation=Situation(members=4, liar="absurd"),
+        within=24,
+    ),
     "votes not bound to the genesis": Mutation(
         (_edit("proofs.domains:vote_message", ("VOTE + genesis_hash +", "VOTE +")),),
         from_genesis=True,

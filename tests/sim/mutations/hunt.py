@@ -29,6 +29,8 @@ class Caught:
 
 
 ORACLES = (
+    ("finds fault with", "the honest find no fault with each other"),
+    ("BUG OverflowError", "no bug"),
     ("is not on its disk", "votes leave only when durable"),
     ("signed both", "no vote contradicts another"),
     ("on an old disk", "an old disk does not vote"),
