@@ -118,7 +118,9 @@ class _LookedOver:
 
             def unpack(data: bytes) -> Any:
                 check_parts(message_class, data, free=LEDGER_PARTS_FREE)
-                return response_deserializer(data)
+                answer = response_deserializer(data)
+                answer.DiscardUnknownFields()  # else a receipt that was verified is none when it is written
+                return answer
 
             return make(method, response_deserializer=unpack, **options)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
+from audit import verify_receipt_file
 from ayni.v1 import entitlements_pb2, ledger_service_pb2, result_pb2
 from client import Client, channels, transactions
 from client.drafts import id_of, sign
@@ -136,6 +138,28 @@ def test_a_transaction_asked_for_by_nonce_is_proven_to_be_final_and_that_one(nod
         node.by_nonce, node.spoil_receipts = b"", True
         with pytest.raises(VerificationFailed, match="does not verify"):
             client.transaction_by_nonce(author, nonce)
+
+
+class Talkative(FakeNode):
+    """Its receipts hold fields that nobody knows."""
+
+    def GetReceipt(self, request: Any, context: Any) -> Any:
+        receipt = super().GetReceipt(request, context)
+        unknown = b"\x98\x3e\x01"
+        receipt.finalization.MergeFromString(unknown)
+        receipt.MergeFromString(unknown)
+        return receipt
+
+
+def test_a_receipt_that_was_verified_is_one_to_every_auditor(tmp_path: Path) -> None:
+    node = Talkative(accounts={})
+    [raw] = raws(node, 1)
+    node.Submit(ledger_service_pb2.SubmitRequest(transactions=[raw]), None)
+    with Client(node.network()) as client:
+        receipt = client.receipt(id_of(raw))
+    node.stop()
+    (tmp_path / "receipt").write_bytes(receipt.SerializeToString(deterministic=True))
+    assert [str(one) for one in verify_receipt_file(tmp_path / "receipt", node.genesis_hash).findings] == []
 
 
 def test_unknown_outcomes_are_asked_for_again_with_the_same_bytes(node: FakeNode) -> None:
