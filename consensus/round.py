@@ -158,11 +158,24 @@ class Round:
             return
         self._presence.skipped(view - self.view - 1)
         self.view = view
-        self.candidate = None
+        self._drop_candidate()
         self.proposal = None
         # C10: after a nullification somebody still waits for a block; and votes may have come ahead.
         self._woken = woken or self.pool.active(view)
         self._pacing.enter_view(self._failures())
+
+    def _drop_candidate(self) -> None:
+        """Leave the proposal of the view that is over, and forget it if it came to nothing, as far as known.
+
+        While blocks below it are missing, nothing else would forget what a leader makes up. What we voted
+        for is kept for others to fetch, and what turns out to be notarised is fetched.
+        """
+        block, self.candidate = self.candidate, None
+        if block is None or block.executed or block.refused or self.tree.get(block.digest) is not block:
+            return
+        voted = self.ballot.held(VOTE_KIND_NOTARIZE, block.view) is not None
+        if not voted and self.store.notarized(block.view, block.digest) is None:
+            self.tree.drop(block)
 
     def take_candidate(self, block: Block) -> None:
         """Take in the leader's proposal of the current view; only the first counts (C2)."""

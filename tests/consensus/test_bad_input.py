@@ -415,6 +415,27 @@ def test_blocks_that_were_not_asked_for_are_refused_though_they_are_final() -> N
     assert node.machine._round.tree.get(chain[255][0].digest) is not None
 
 
+def test_proposals_that_came_to_nothing_are_not_kept_while_blocks_are_missing() -> None:
+    """A liar's, each as large as a frame may be: they could not be looked at, and none would be final."""
+    node = started()
+    parent = node.make(1, None, 1)
+    top = node.make(2, parent, 2)
+    node.certificates(node.notarization(top), node.finalization(top))  # neither block is here
+    for view in (3, 7, 11):
+        made_up = node.make(view, top, view)
+        between = [node.nullification(other) for other in range(3, view)]
+        proposal = proposal_of(made_up.header, made_up.body, node.notarization(top), between)
+        node.receive(3, proposal)
+        assert node.machine._round.tree.get(made_up.digest) is not None
+        node.certificates(*(node.nullification(other) for other in range(view, view + 4)))
+        assert node.machine._round.tree.get(made_up.digest) is None
+    wanted = node.make(15, top, 15)
+    between = [node.nullification(other) for other in range(3, 15)]
+    node.receive(3, proposal_of(wanted.header, wanted.body, node.notarization(top), between))
+    node.certificates(node.notarization(wanted))
+    assert node.machine._round.tree.get(wanted.digest) is not None
+
+
 def test_an_answer_that_was_not_asked_for_is_not_read() -> None:
     node = started()
     garbage = CertifiedBlock(header=b"\xff")
