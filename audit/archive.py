@@ -23,14 +23,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from audit.findings import AuditStopped, Finding
 from ayni.v1.block_pb2 import CertifiedBlock, Header
 from ayni.v1.genesis_pb2 import SignedGenesis
 from ayni.v1.receipt_pb2 import ExportHead
-from ledger.wire import NotCanonical, check_strict
-from proofs.density import TooManyParts, check_parts
+from ledger.wire import NotCanonical, look_over
+from proofs.density import TooManyParts
 from proofs.domains import block_digest, genesis_hash
 
 FORMAT = "ayni-export/1"
@@ -289,10 +289,7 @@ def _check_parts(frame: bytes, number: int) -> None:
     """Look a frame over before anybody unpacks it. Raises `AuditStopped`."""
     message_class: type[Message] = CertifiedBlock if number else ExportHead
     try:
-        try:
-            check_parts(message_class, frame)
-        except DecodeError:
-            check_strict(message_class, frame)  # says where, and unpacks nothing that has no form
+        look_over(message_class, frame)
     except TooManyParts as error:
         raise AuditStopped(Finding(HISTORY, f"the frame {error}", number or None, field="frame")) from None
     except NotCanonical as error:

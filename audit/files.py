@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from audit.archive import read_file
 from audit.findings import AuditStopped, Finding
@@ -23,9 +23,9 @@ from ayni.v1.result_pb2 import Result
 from ledger.genesis import GenesisInvalid, read_genesis
 from ledger.refusals import Refusal
 from ledger.transactions import parse_transaction
-from ledger.wire import NotCanonical, check, check_strict
+from ledger.wire import NotCanonical, check, look_over
 from proofs.certificates import KIND_WORDS
-from proofs.density import LEDGER_PARTS_FREE, PARTS_FREE, TooManyParts, check_parts
+from proofs.density import LEDGER_PARTS_FREE, PARTS_FREE, TooManyParts
 from proofs.evidence import EvidenceInvalid, verify_evidence
 from proofs.membership import Membership, MembershipInvalid, membership_of
 from proofs.receipts import (
@@ -157,10 +157,7 @@ def _evidence_in(data: bytes) -> Sequence[Evidence]:
 
 def _check(message_class: type[M], data: bytes, free: int = PARTS_FREE) -> M:
     """The message in canonical bytes, looked over first. Raises `NotCanonical`, `TooManyParts`."""
-    try:
-        check_parts(message_class, data, free=free)
-    except DecodeError:
-        return check_strict(message_class, data)  # says where, and unpacks nothing that has no form
+    look_over(message_class, data, free)
     return check(message_class, data)
 
 

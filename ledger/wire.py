@@ -19,7 +19,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from ledger.limits import FIELDS_MAX, NESTING_MAX
-from proofs.density import TooManyParts, check_parts
+from proofs.density import PARTS_FREE, TooManyParts, check_parts
 
 M = TypeVar("M", bound=Message)
 
@@ -63,6 +63,15 @@ def check(message_class: type[M], data: bytes, most: int = FIELDS_MAX) -> M:
         if not table.enum_fields or _enums_declared(message, table):
             return message
     return _check_at_length(message_class, data, most)
+
+
+def look_over(message_class: type[Message], data: bytes, free: int = PARTS_FREE) -> None:
+    """Count the parts of what another sent, before anything is unpacked. Raises `TooManyParts`, and
+    `NotCanonical` of what is no message, which says where."""
+    try:
+        check_parts(message_class, data, free=free)
+    except DecodeError:
+        check_strict(message_class, data)  # unpacks nothing that has no form
 
 
 def _check_at_length(message_class: type[M], data: bytes, most: int) -> M:

@@ -22,6 +22,7 @@ from node.reads import BadRequest, NotFound, Reads
 from node.store import Database
 from node.tables import Tables, read_row
 from proofs.domains import tx_id
+from proofs.varint import read_varint
 
 LINES_PAGE_MAX = 1_000
 _TOKEN = re.compile(r"([0-9]{1,18})\.([0-9]{1,9})\Z")
@@ -129,23 +130,12 @@ def kind_of(body: bytes) -> str:
     at = 0
     number = 0
     while at < len(body):
-        tag, at = _varint(body, at)
+        tag, at = read_varint(body, at)
         number = tag >> 3
-        value, at = _varint(body, at)
+        value, at = read_varint(body, at)
         if tag & 7 == 2:
             at += value
     return _KINDS.get(number, "")
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
 
 
 def _places(book: Book, found: Iterator[tuple[int, int, Posting]]) -> Iterator[_Placed]:

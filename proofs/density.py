@@ -11,6 +11,8 @@ from typing import Any, Final
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
+from proofs.varint import read_varint
+
 PARTS_FREE: Final = 1_000
 """So many parts any message may have."""
 LEDGER_PARTS_FREE: Final = 1_000_000
@@ -78,13 +80,13 @@ def _walk(table: _Table, data: bytes, most_fields: int, most_parts: int) -> None
         tag = data[position]
         position += 1
         if tag > 127:
-            tag, position = _varint(data, position - 1)
+            tag, position = read_varint(data, position - 1)
         wire = tag & 7
         if wire == 2:
             length = data[position]
             position += 1
             if length > 127:
-                length, position = _varint(data, position - 1)
+                length, position = read_varint(data, position - 1)
             number = tag >> 3
             if number not in table:
                 position += length
@@ -101,22 +103,8 @@ def _walk(table: _Table, data: bytes, most_fields: int, most_parts: int) -> None
             outer.append((table, end))
             table, end = nested, position + length
         elif wire == 0:
-            _, position = _varint(data, position)
+            _, position = read_varint(data, position)
         elif wire in _WIRE_BYTES:
             position += _WIRE_BYTES[wire]
         else:
             raise DecodeError(f"a field has wire type {wire}, which none of ours has")
-
-
-def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """Return a number and where it ends. Raises IndexError."""
-    value = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, position
-        shift += 7
-        if shift > 63:
-            raise IndexError
