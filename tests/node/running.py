@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,21 @@ from tests.node.founders import NAMES, write_network
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 20.0
+
+
+class Rounds:
+    """How many rounds the event loop has made, as everybody else who wants a turn sees it, while some work
+    goes on."""
+
+    def __init__(self, goes_on: Callable[[], bool]) -> None:
+        self.count = 0
+        self._goes_on = goes_on
+        self._next()
+
+    def _next(self) -> None:
+        self.count += 1
+        if self._goes_on():
+            asyncio.get_running_loop().call_soon(self._next)
 
 
 @asynccontextmanager

@@ -32,7 +32,7 @@ from proofs.receipts import verify_receipt, verify_state_proof
 from proofs.signing import SigningKey
 from tests.node.acts import COOP, OTHER, open_accounts, signed, transfer
 from tests.node.founders import NAMES, write_network
-from tests.node.running import credentials, running_node, stub_of
+from tests.node.running import Rounds, credentials, running_node, stub_of
 
 FINAL, REFUSED = pb.OUTCOME_KIND_FINAL, pb.OUTCOME_KIND_REFUSED
 EXPIRED, UNKNOWN = pb.OUTCOME_KIND_EXPIRED, pb.OUTCOME_KIND_UNKNOWN
@@ -136,21 +136,14 @@ async def test_others_have_their_turn_between_transactions_that_take_long_to_ver
     raws = [signed(alone.hash, transaction_pb2.Body.FromString(each.body), *keys) for each in few]
     mempool = alone.node.parts.mempool
     parse = mempool.parse
-    rounds = 0
     verified: list[int] = []
-
-    def others() -> None:
-        nonlocal rounds
-        rounds += 1
-        if len(verified) < len(raws):
-            asyncio.get_running_loop().call_soon(others)
+    rounds = Rounds(lambda: len(verified) < len(raws))
 
     def noting(raw: bytes) -> Any:
-        verified.append(rounds)
+        verified.append(rounds.count)
         return parse(raw)
 
     mempool.parse = noting  # type: ignore[method-assign]
-    others()
     outcomes = await alone.submit(*raws)
     assert {code_name(outcome.refusal.code) for outcome in outcomes} == {"SIGNATURE_MISSING"}
     assert len(set(verified)) == len(raws)

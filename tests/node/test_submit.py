@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from node.daemon import Node
 from proofs.receipts import verify_receipt
 from tests.node.acts import open_accounts, transfer
 from tests.node.founders import write_network
-from tests.node.running import running_node
+from tests.node.running import Rounds, running_node
 
 UNKNOWN = pb.OUTCOME_KIND_UNKNOWN
 
@@ -82,20 +81,13 @@ async def test_others_have_their_turn_while_the_end_of_many_waits_is_answered(
         raws = [open_accounts(node.parts.founding.hash, [f"emilia/c{number}"]) for number in range(200)]
         service = node.ledger_service()
         asked: list[int] = []
-        rounds = 0
-
-        def others() -> None:
-            nonlocal rounds
-            rounds += 1
-            if len(asked) < len(raws):
-                asyncio.get_running_loop().call_soon(others)
+        rounds = Rounds(lambda: len(asked) < len(raws))
 
         def refuse_now(tx_id: bytes) -> None:
-            asked.append(rounds)
+            asked.append(rounds.count)
 
         doors = service._doors._replace(refuse_now=refuse_now)
         submissions, turn = submit.Submissions(doors), service.turns.of("10.0.0.1")
-        others()
         request = pb.SubmitRequest(transactions=raws, wait_ms=1)
         outcomes: list[pb.Outcome] = []
         if how == "Submit":
