@@ -79,12 +79,14 @@ class Tally:
 
     def summary(self) -> dict[str, Any]:
         """For a program."""
+        seconds = time.monotonic() - self.began
         return {
             "seeds": self.seeds,
             "failed": self.failed,
             "sizes": {str(size): self.sizes[size] for size in sorted(self.sizes)},
             "simulated_hours": round(self.simulated_seconds / 3600, 2),
-            "seconds": round(time.monotonic() - self.began, 1),
+            "seconds": round(seconds, 1),
+            "simulated_per_real": round(self.simulated_seconds / seconds),
             "slowest_recovery_ms": self.slowest_ms,
             "injected": dict(sorted(self.injected.items())),
             "survived": dict(sorted(self.survived.items())),
@@ -142,7 +144,8 @@ def table(summary: dict[str, Any]) -> str:
     lines.append(f"slowest recovery after the repair: {summary['slowest_recovery_ms']:,} ms")
     lines.append(
         f"{summary['seeds']:,} seeds, {summary['simulated_hours']} simulated hours, "
-        f"in {summary['seconds']} s; failed: {summary['failed'] or 'none'}"
+        f"in {summary['seconds']} s ({summary['simulated_per_real']} to 1); "
+        f"failed: {summary['failed'] or 'none'}"
     )
     return "\n".join(lines)
 

@@ -19,6 +19,8 @@ from tests.sim.truth import Truth, Violation
 from tests.sim.workload import Workload
 
 CALL_SECONDS = 4.0
+PAUSE_SECONDS_MAX = 20.0
+"""Between what one client does and what it does next: shorter than the time that a network has to settle."""
 REVERSIBLE = ("transfer", "issue_entitlements", "record_service", "redeem_entitlements")
 
 
@@ -87,7 +89,7 @@ class Clients:
                     await self.pursue([attempt], self._chance.randrange(1, 3))
             if self._chance.random() < 0.5:
                 await self._read()
-            await rest(self._chance.expovariate(1000 / pause_ms))
+            await rest(min(self._chance.expovariate(1000 / pause_ms), PAUSE_SECONDS_MAX))
 
     async def pursue(self, attempts: list[Attempt], tries: int) -> None:
         """Sends the same bytes to one node after another, until the answer is final or patience ends."""

@@ -18,6 +18,9 @@ TROUBLES = (
 )  # fmt: skip
 DAMAGES = ("old disk", "empty disk", "bit rot", "wild clock")
 """What makes a member faulty though it means well."""
+PACES = (1,) * 12 + (4,) * 2 + (16, 64)
+"""How many times as long everything lasts. At 1 things get in each other's way; the others are long enough
+for patience to end: time-outs at their cap, pauses between dialling at their longest."""
 SMALL_MEMPOOL = MempoolSection(transactions_max=64, per_organisation_max=4)
 
 
@@ -42,6 +45,8 @@ class Plan:
     timeout_max_ms: int = 10_000
     crash_weight: float = 0.0
     """Probability that a write, before, in or after it, loses the power."""
+    pace: int = 1
+    """How many times as long everything lasts; the other numbers are multiplied already."""
     mempool: MempoolSection = field(default_factory=MempoolSection)
     """Sometimes so small that there is no room."""
     scene: str = ""
@@ -64,7 +69,7 @@ def plan_of(seed: int, strategies: tuple[str, ...], members: int | None = None) 
     plan = Plan(
         seed=seed,
         members=size,
-        trouble_seconds=chance.choice([6.0, 10.0, 16.0]) * (0.5 if size > 5 else 1.0),
+        trouble_seconds=chance.choice([6.0, 10.0, 16.0]) * (1.0 if size < 7 else 0.5 if size == 7 else 0.3),
         troubles=kinds,
         trouble_pause_ms=chance.choice([300, 800, 2_000]),
         clients=chance.choice([1, 2, 3]),
@@ -84,4 +89,8 @@ def plan_of(seed: int, strategies: tuple[str, ...], members: int | None = None) 
             plan.damaged[member] = chance.choice(DAMAGES)
     if chance.random() < 0.2:
         plan.mempool = SMALL_MEMPOOL
+    plan.pace = chance.choice(PACES)
+    plan.trouble_seconds *= max(1, plan.pace // 4)
+    plan.trouble_pause_ms *= plan.pace
+    plan.client_pause_ms *= plan.pace
     return plan

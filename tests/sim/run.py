@@ -39,7 +39,7 @@ RECONNECT_SECONDS = 15.0
 """After a repair everybody is connected to everybody within this: back-off, and the pause for a fault."""
 SETTLE_SECONDS = 60.0
 QUIET_SECONDS = 5.0
-GC_EVERY = 8
+GC_EVERY = 32
 """Seeds between two collections of what runs leave behind."""
 
 

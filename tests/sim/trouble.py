@@ -96,12 +96,16 @@ class Trouble:
     def _later(self, action: Callable[[], None], seconds: float) -> None:
         self.cluster.loop.after(seconds, action)
 
+    def _while(self, least: float, most: float) -> float:
+        """Seconds that something lasts, at the pace of this run."""
+        return self.chance.uniform(least, most) * self.plan.pace
+
     def _revive(self) -> None:
         """Somebody looks after the machines: what is down is started, a little later."""
         for host in self.cluster.hosts:
             if host.process is None and (self._over or self.chance.random() < 0.3):
                 self._start(host)
-        self._later(self._revive, 0.3)
+        self._later(self._revive, 0.3 * self.plan.pace)
 
     def _start(self, host: Host) -> None:
         is_away = not self._over and self._away.get(host.index, 0.0) > self.cluster.loop.time()
@@ -129,20 +133,20 @@ class Trouble:
     def _partition(self) -> None:
         some = self._some()
         self._cut(some, [host for host in self.cluster.hosts if host not in some], both_ways=True)
-        self._later(self._heal_cuts, self.chance.uniform(0.3, 6.0))
+        self._later(self._heal_cuts, self._while(0.3, 6.0))
 
     def _one_way(self) -> None:
         self._cut(self._some(), self._some(), both_ways=False)
-        self._later(self._heal_cuts, self.chance.uniform(0.3, 6.0))
+        self._later(self._heal_cuts, self._while(0.3, 6.0))
 
     def _flap(self) -> None:
         some, others = self._some(), self._some()
         at = 0.0
         for _ in range(self.chance.randrange(2, 8)):
             self._later(lambda: None if self._over else self._cut(some, others, both_ways=True), at)
-            at += self.chance.uniform(0.05, 0.5)
+            at += self._while(0.05, 0.5)
             self._later(self._heal_cuts, at)
-            at += self.chance.uniform(0.05, 0.5)
+            at += self._while(0.05, 0.5)
 
     def _heal_cuts(self) -> None:
         self.cluster.wire.heal()
@@ -170,29 +174,29 @@ class Trouble:
     # --- processes --------------------------------------------------------------------------------------
 
     def _pause(self) -> None:
-        self.cluster.pause(self._one(), self.chance.uniform(0.05, 5.0))
+        self.cluster.pause(self._one(), self._while(0.05, 5.0))
 
     def _kill(self) -> None:
         for host in self._some():
             self.cluster.kill(host)
-            self._later(lambda host=host: self._start(host), self.chance.uniform(0.02, DOWN_SECONDS_MAX))  # type: ignore[misc]
+            self._later(lambda host=host: self._start(host), self._while(0.02, DOWN_SECONDS_MAX))  # type: ignore[misc]
 
     def _power_cut(self) -> None:
         for host in self._some():
             self.cluster.kill(host, abruptly=True, why="the power went")
-            self._later(lambda host=host: self._start(host), self.chance.uniform(0.1, DOWN_SECONDS_MAX))  # type: ignore[misc]
+            self._later(lambda host=host: self._start(host), self._while(0.1, DOWN_SECONDS_MAX))  # type: ignore[misc]
 
     def _stop(self) -> None:
         host = self._one()
         self.cluster.stop(host)
-        self._later(lambda: self._start(host), self.chance.uniform(0.5, DOWN_SECONDS_MAX))
+        self._later(lambda: self._start(host), self._while(0.5, DOWN_SECONDS_MAX))
 
     def _holiday(self) -> None:
         """Nobody looks after up to f machines for a while, or everything is down for days."""
         if self.chance.random() < 0.8 or self.plan.members == 1:
             for host in self._some()[: max(1, self.plan.faulty_max)]:
                 self.cluster.kill(host, why="away")
-                self._away[host.index] = self.cluster.loop.time() + self.chance.uniform(2.0, AWAY_SECONDS_MAX)
+                self._away[host.index] = self.cluster.loop.time() + self._while(2.0, AWAY_SECONDS_MAX)
             return
         for host in self.cluster.hosts:
             self.cluster.kill(host, abruptly=True, why="a holiday")
@@ -207,7 +211,7 @@ class Trouble:
         def free() -> None:
             host.disk.is_full = False
 
-        self._later(free, self.chance.uniform(0.2, 4.0))
+        self._later(free, self._while(0.2, 4.0))
 
     def _clock(self) -> None:
         self._one().skew_ms = self.chance.randrange(-CLOCK_OFF_MS_MAX, CLOCK_OFF_MS_MAX)
