@@ -323,8 +323,5 @@ def _root_from_nothing(values: dict[bytes, bytes], bits: int) -> bytes:
     for key, value in values.items():
         key_hash = statetree.key_hash(key)
         buckets[statetree.bucket_of(key_hash, bits)].append((key_hash, statetree.value_hash(value)))
-    level = [statetree.bucket_hash(sorted(each)) if each else statetree.EMPTY_BUCKET for each in buckets]
-    empty = statetree.EMPTY_BUCKET
-    while len(level) > 1:
-        level, empty = statetree.level_above(level, empty)
-    return level[0]
+    hashes = [statetree.bucket_hash(sorted(each)) if each else statetree.EMPTY_BUCKET for each in buckets]
+    return statetree.levels(b"".join(hashes), bits)[-1]

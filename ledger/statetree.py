@@ -6,13 +6,11 @@ Shapes and tags: docs/encoding.md; verification of proofs: `proofs/statetree.py`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Mapping
 from typing import Final
 
 from ledger.state import StateReader
 from proofs import statetree as shape
-from proofs.domains import STATE_NODE
 
 _CACHED_BYTES_MAX: Final = 192 << 20
 """Of buckets: those of three million records."""
@@ -21,48 +19,33 @@ _ENTRY: Final = 2 * _HASH
 
 
 class StateTree:
-    """The tree of the final state. Nodes are numbered as in a heap: 1 is the root, 2^k + i bucket i."""
+    """The tree of the final state: for each level, the hashes of its nodes one after the other."""
 
     def __init__(self, reader: StateReader, bits: int) -> None:
         self.bits = bits
+        self.node_bits: Final = shape.node_bits(bits)
         self._reader = reader
         self._buckets: dict[int, bytes] = {}
         """Each as it is hashed: 64 bytes for a record, where a dict takes four times as much."""
         self.cached_bytes = 0
         """Of buckets remembered."""
-        self._nodes: list[bytes] = [b""] * (2 << bits)
-        self._fill(reader.bucket_hashes())
-
-    def _fill(self, stored: bytes | None) -> None:
-        size = 1 << self.bits
-        empty = shape.EMPTY_BUCKET
+        stored = reader.bucket_hashes()
         if stored is None:
-            level = [self._stored_bucket(index) for index in range(size)]
-        else:
-            hashes = (stored[at : at + _HASH] for at in range(0, size * _HASH, _HASH))
-            level = [empty if found == empty else found for found in hashes]  # one object: most are empty
-        while size:
-            self._nodes[size : 2 * size] = level
-            size //= 2
-            if size:
-                level, empty = shape.level_above(level, empty)
+            stored = b"".join([self._stored_bucket(index) for index in range(1 << bits)])
+        self._levels = [bytearray(level) for level in shape.levels(stored, bits)]
 
     def _stored_bucket(self, index: int) -> bytes:
         entries = self._reader.bucket(index)
         return shape.bucket_hash(sorted(entries)) if entries else shape.EMPTY_BUCKET
 
-    def node(self, number: int) -> bytes:
-        """Hash of a node."""
-        return self._nodes[number]
-
-    @property
-    def nodes(self) -> Sequence[bytes]:
-        """Hashes of all nodes, by number."""
-        return self._nodes
-
     def root(self) -> bytes:
         """`state_root` of the final state."""
-        return self.node(1)
+        return bytes(self._levels[-1])
+
+    def children(self, level: int, number: int) -> bytearray:
+        """Hashes of the children of node `number`, which are of `level` (0: buckets), one after the other."""
+        size = _HASH << self.node_bits[level]
+        return self._levels[level][number * size : (number + 1) * size]
 
     def bucket(self, index: int) -> dict[bytes, bytes]:
         """key hash → value hash of a bucket."""
@@ -90,22 +73,27 @@ class StateTree:
 
     def bucket_hashes(self) -> bytes:
         """All bucket hashes, in order."""
-        return b"".join(self._nodes[1 << self.bits :])
+        return bytes(self._levels[0])
 
     def path(self, index: int) -> list[bytes]:
-        """Sibling hashes from bucket `index` up to below the root."""
-        node = (1 << self.bits) + index
-        siblings = []
-        while node > 1:
-            siblings.append(self.node(node ^ 1))
-            node >>= 1
+        """Sibling hashes from bucket `index` up to below the root, those of each level in order."""
+        siblings: list[bytes] = []
+        for level, width_bits in enumerate(self.node_bits):
+            above = index >> width_bits
+            children = bytes(self.children(level, above))
+            hashes = [children[at : at + _HASH] for at in range(0, len(children), _HASH)]
+            del hashes[index - (above << width_bits)]
+            siblings += hashes
+            index = above
         return siblings
 
     def advance(self, change: TreeChange) -> None:
         """Takes over the change of a block that became final."""
-        nodes = self._nodes
-        for number, value in change.nodes.items():
-            nodes[number] = value
+        for level, changed in zip(self._levels, change.children, strict=False):
+            for number, children in changed.items():
+                at = number * len(children)
+                level[at : at + len(children)] = children
+        self._levels[-1][:] = change.root()
         for index, joined in change.buckets.items():
             self._keep(index, joined)
 
@@ -117,23 +105,17 @@ class TreeChange:
         """`writes`: key → value bytes, empty where the record is absent afterwards."""
         self.tree = tree
         self.parent = parent
-        self.nodes: dict[int, bytes] = {}
         self.buckets: dict[int, bytes] = {}
+        self.children: list[dict[int, bytearray]] = []
+        """Of each level, buckets first: the number of a node above → the hashes of its children."""
+        self._root = (parent or tree).root()
         self._put(writes)
+        self._bucket_hashes = {index: shape.joined_bucket_hash(self.buckets[index]) for index in self.buckets}
         self._rehash()
 
     def root(self) -> bytes:
         """`state_root` after the block."""
-        return self.node(1)
-
-    def node(self, number: int) -> bytes:
-        """Hash of a node after the block."""
-        change: TreeChange | None = self
-        while change is not None:
-            if found := change.nodes.get(number):
-                return found
-            change = change.parent
-        return self.tree.node(number)
+        return self._root
 
     def detach(self) -> None:
         """Its parent became final."""
@@ -141,8 +123,7 @@ class TreeChange:
 
     def changed_buckets(self) -> dict[int, bytes]:
         """Bucket index → new hash, of the buckets the block touched."""
-        leaves = 1 << self.tree.bits
-        return {index: self.nodes[leaves + index] for index in sorted(self.buckets)}
+        return {index: self._bucket_hashes[index] for index in sorted(self._bucket_hashes)}
 
     def _bucket(self, index: int) -> bytes:
         change = self.parent
@@ -165,35 +146,29 @@ class TreeChange:
             self.buckets[index] = joined[:start] + entry + joined[end:]
 
     def _rehash(self) -> None:
-        leaves = 1 << self.tree.bits
-        nodes = self.nodes
-        for index, joined in self.buckets.items():
-            nodes[leaves + index] = shape.joined_bucket_hash(joined)
-        changed, before = nodes.get, self._before()
-        level = set(nodes)
-        while level and 1 not in level:
-            level = {number >> 1 for number in level}
-            for number in level:
-                left = number << 1
-                right = left | 1
-                # `shape.node_hash` written out: there are six of these for a transaction.
-                children = (changed(left) or before(left)) + (changed(right) or before(right))
-                nodes[number] = sha256(STATE_NODE + children).digest()
+        changed = self._bucket_hashes
+        for level, width_bits in enumerate(self.tree.node_bits):
+            last = (1 << width_bits) - 1
+            above: dict[int, bytearray] = {}
+            for number, found in changed.items():
+                parent = number >> width_bits
+                children = above.get(parent)
+                if children is None:
+                    children = above[parent] = self._children_before(level, parent)
+                at = (number & last) * _HASH
+                children[at : at + _HASH] = found
+            self.children.append(above)
+            changed = {number: shape.node_hash(children) for number, children in above.items()}
+        self._root = changed.get(0, self._root)
 
-    def _before(self) -> Callable[[int], bytes]:
-        """Hashes of nodes below this block: of the latest block that changed them, or final."""
-        final = self.tree.nodes
-        below: list[TreeChange] = []
+    def _children_before(self, level: int, number: int) -> bytearray:
+        """A copy of the hashes below a node: of the latest block that changed them, or final."""
         change = self.parent
         while change is not None:
-            below.append(change)
+            if (found := change.children[level].get(number)) is not None:
+                return found[:]
             change = change.parent
-        if not below:
-            return final.__getitem__
-        unfinal: dict[int, bytes] = {}
-        for change in reversed(below):
-            unfinal.update(change.nodes)
-        return lambda number: unfinal.get(number) or final[number]
+        return self.tree.children(level, number)
 
 
 def _place_of(key_hash: bytes, joined: bytes) -> tuple[int, int]:

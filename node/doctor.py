@@ -208,7 +208,7 @@ def _index_findings(tables: Tables, entries: list[LoggedTransaction], height: in
 def _state_findings(tables: Tables, founding: Founding, state_root: bytes | None) -> Iterator[str]:
     stored = tables.bucket_hashes() or b""
     bits = founding.genesis.state_tree_bits
-    level = []
+    hashes = bytearray()
     for index in range(1 << bits):
         entries = []
         for key_hash, key, value in tables.bucket_records(index):
@@ -219,8 +219,7 @@ def _state_findings(tables: Tables, founding: Founding, state_root: bytes | None
         found = statetree.bucket_hash(entries)
         if stored[32 * index : 32 * index + 32] != found:
             yield f"state: bucket {index} does not have the hash that is stored"
-        level.append(found)
-    while len(level) > 1:
-        level = [statetree.node_hash(level[at], level[at + 1]) for at in range(0, len(level), 2)]
-    if state_root is not None and level[0] != state_root:
-        yield f"state: its root is {level[0].hex()}, the last block says {state_root.hex()}"
+        hashes += found
+    root = statetree.levels(bytes(hashes), bits)[-1]
+    if state_root is not None and root != state_root:
+        yield f"state: its root is {root.hex()}, the last block says {state_root.hex()}"

@@ -14,7 +14,7 @@ from typing import Final
 
 import plyvel
 
-FORMAT: Final = b"ayni-node-1"
+FORMAT: Final = b"ayni-node-2"
 """Changes when the tables do; an older database is then refused in words."""
 
 # The tables, by the first byte of their keys.

@@ -1,7 +1,8 @@
 """The hashes of the state tree: record, bucket, node; and the root that one bucket's path leads to.
 
 The tree is complete: 2^bits buckets; a record lies in the bucket that the first bits of its key hash
-say. Never holds a state; `ledger/statetree.py` does. Spec: docs/encoding.md. Vectors:
+say. An inner node has eight children: a bucket that changes costs a third of the hashes of a binary tree.
+Never holds a state; `ledger/statetree.py` does. Spec: docs/encoding.md. Vectors:
 tests/vectors/statetree.json.
 """
 
@@ -12,6 +13,8 @@ from hashlib import sha256
 from proofs.domains import HASH_BYTES, STATE_BUCKET, STATE_KEY, STATE_NODE, STATE_VALUE
 
 BITS_MAX = 20
+_NODE_BITS = 3
+"""A node has 2^3 children."""
 _KEY_HASHES_REMEMBERED = 1 << 16
 
 
@@ -44,36 +47,54 @@ def joined_bucket_hash(joined: bytes) -> bytes:
 EMPTY_BUCKET = bucket_hash(())
 
 
-def node_hash(left: bytes, right: bytes) -> bytes:
-    """Return the hash of an inner node."""
-    return sha256(STATE_NODE + left + right).digest()
+def node_hash(children: bytes | bytearray) -> bytes:
+    """Return the hash of an inner node, from its children's hashes in order, one after the other."""
+    return sha256(STATE_NODE + children).digest()
 
 
-def level_above(level: Sequence[bytes], empty: bytes) -> tuple[list[bytes], bytes]:
-    """Return the nodes above a level, and the node above two empty ones.
+def node_bits(bits: int) -> list[int]:
+    """Return of each level, the buckets' parents first, the logarithm of how many children its nodes have.
 
-    Where both children are `empty` (a subtree without records) nothing is hashed: most of a tree is that.
+    Three, for eight children; the root has as many as are left (of ten bits: 3, 3, 3, 1).
     """
-    above_empty = node_hash(empty, empty)
-    pairs = zip(level[::2], level[1::2], strict=True)
-    return [
-        above_empty if left == empty and right == empty else node_hash(left, right) for left, right in pairs
-    ], above_empty
+    left = bits % _NODE_BITS
+    return [_NODE_BITS] * (bits // _NODE_BITS) + ([left] if left else [])
+
+
+def levels(bucket_hashes: bytes, bits: int) -> list[bytes]:
+    """Return the hashes of each level, one after the other: the buckets' level first, the root last.
+
+    Where all children are empty (a subtree without records) nothing is hashed: most of a tree is that.
+    """
+    found = [bucket_hashes]
+    empty = EMPTY_BUCKET
+    for width_bits in node_bits(bits):
+        below, size = found[-1], HASH_BYTES << width_bits
+        nothing = empty * (1 << width_bits)
+        empty = node_hash(nothing)
+        groups = (below[at : at + size] for at in range(0, len(below), size))
+        found.append(b"".join([empty if group == nothing else node_hash(group) for group in groups]))
+    return found
 
 
 def root_from_path(bucket: int, bucket_hash: bytes, path: Sequence[bytes], bits: int) -> bytes:
-    """Return the root that a bucket's siblings lead to, bucket level first.
+    """Return the root that a bucket's siblings lead to: those of each level in order, bucket level first.
 
-    Raises `ValueError` when the path does not have exactly `bits` hashes or the bucket does not exist.
+    Raises `ValueError` when the path has not as many hashes as that takes or the bucket does not exist.
     """
     if not 0 <= bucket < 1 << bits:
         raise ValueError(f"no bucket {bucket} in a state tree of {bits} bits")
-    if len(path) != bits:
-        raise ValueError(f"the path has {len(path)} hashes; the state tree has {bits} levels")
-    node = bucket_hash
+    wanted = sum((1 << width_bits) - 1 for width_bits in node_bits(bits))
+    if len(path) != wanted:
+        raise ValueError(f"the path has {len(path)} hashes; in a state tree of {bits} bits it has {wanted}")
     for position, sibling in enumerate(path):
         if len(sibling) != HASH_BYTES:
             raise ValueError(f"hash {position} of the path has {len(sibling)} bytes, not {HASH_BYTES}")
-        node = node_hash(sibling, node) if bucket & 1 else node_hash(node, sibling)
-        bucket >>= 1
+    node, at = bucket_hash, 0
+    for width_bits in node_bits(bits):
+        siblings = list(path[at : at + (1 << width_bits) - 1])
+        at += len(siblings)
+        siblings.insert(bucket & ((1 << width_bits) - 1), node)
+        node = node_hash(b"".join(siblings))
+        bucket >>= width_bits
     return node

@@ -27,7 +27,7 @@ from ayni.v1.transaction_pb2 import Body, SignedTransaction
 from proofs.domains import block_digest, genesis_hash, transaction_message
 from proofs.merkle import Frontier, inclusion_path, leaf_hash
 from tests.vectors.founding import NAMES, TIME_MS, canonical, certificate, genesis, key, sign_genesis, vote
-from tests.vectors.make_hashes import buckets, example_records, fill, levels
+from tests.vectors.make_hashes import buckets, example_records, fill, levels, siblings
 
 M = TypeVar("M", bound=Message)
 A, B = fill(0xAA), fill(0xBB)
@@ -229,14 +229,13 @@ def state_proof(signed: SignedGenesis, record_key: bytes) -> StateProof:
         for each, value in records.items()
         if each != record_key and hashed[each][0] >> (8 - bits) == number
     )
-    path = [tree[level][(number >> level) ^ 1] for level in range(bits)]
     return StateProof(
         genesis=signed,
         key=record_key,
         value=records.get(record_key, b""),
         absent=record_key not in records,
         bucket=others,
-        path=path,
+        path=siblings(tree, number),
         header=header,
         finalization=finalization,
     )

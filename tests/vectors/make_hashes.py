@@ -103,17 +103,29 @@ def buckets(records: dict[bytes, bytes], bits: int) -> list[bytes]:
 
 
 def levels(hashes: list[bytes]) -> list[list[bytes]]:
-    """The tree over the buckets, bucket level first, root last."""
+    """The tree over the buckets, bucket level first, root last: by eight, and at the root what is left."""
     result = [hashes]
     while len(result[-1]) > 1:
         below = result[-1]
+        width = min(8, len(below))
         result.append(
             [
-                sha256(b"ayni/v1/state-node\0" + below[n] + below[n + 1]).digest()
-                for n in range(0, len(below), 2)
+                sha256(b"ayni/v1/state-node\0" + b"".join(below[n : n + width])).digest()
+                for n in range(0, len(below), width)
             ]
         )
     return result
+
+
+def siblings(tree: list[list[bytes]], bucket: int) -> list[bytes]:
+    """The others below each node above a bucket, level after level."""
+    path, number = [], bucket
+    for level in tree[:-1]:
+        width = min(8, len(level))
+        first = number - number % width
+        path += [level[n] for n in range(first, first + width) if n != number]
+        number //= width
+    return path
 
 
 def example_records() -> dict[bytes, bytes]:
