@@ -150,6 +150,16 @@ class Outbox:
         """What is pending, and what became final, the latest ones."""
         return [*self.pending(), *self._entries(self._done, pending=False)]
 
+    def void(self) -> list[Entry]:
+        """What was given up, the latest ones: by a node's word, because it was replaced, or by --drop."""
+        return self._entries(self._void, pending=False)
+
+    def nonce_used(self, entry: Entry) -> bool:
+        """Whether something that is final, as far as is remembered here, used the nonce of `entry` (T4)."""
+        body = entry.body()
+        final = (one.body() for one in self._entries(self._done, pending=False))
+        return any((one.author, one.nonce) == (body.author, body.nonce) for one in final)
+
     def find(self, text: str) -> bytes:
         """The id that `text` names: 64 hex digits, or the beginning of one known here.
 
@@ -170,7 +180,7 @@ class Outbox:
                 f"At least {PREFIX_CHARACTERS_MIN} digits are needed.",
                 "Give more of it.",
             )
-        named = [*self.known(), *self._entries(self._void, pending=False)]
+        named = [*self.known(), *self.void()]
         found = sorted({entry.tx_id for entry in named if entry.tx_id.hex().startswith(wanted)})
         if len(found) == 1:
             return found[0]

@@ -36,7 +36,7 @@ AMOUNT_TEXT_CHARACTERS_MAX = 40
 LINE_CHARACTERS_MAX = 20_000
 _EPOCH = date(1970, 1, 1)
 _DAY_MAX = (date.max - _EPOCH).days
-_MS_PER_DAY = 86_400_000
+MS_PER_DAY = 86_400_000
 _DECIMAL = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 _STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _HOURS = re.compile(r"([0-9]+):([0-9]{2})")
@@ -156,14 +156,14 @@ def duration_text(length_ms: int) -> str:
 
 def time_text(time_ms: int) -> str:
     """Unix milliseconds as "2026-03-31 14:05:09 UTC"; beyond the year 9999 as they are."""
-    if time_ms // _MS_PER_DAY > _DAY_MAX:
+    if time_ms // MS_PER_DAY > _DAY_MAX:
         return f"{time_ms} ms after 1970"
     return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def time_json(time_ms: int) -> str:
     """Unix milliseconds as RFC 3339: "2026-03-31T14:05:09.250Z"; beyond the year 9999 as they are."""
-    if time_ms // _MS_PER_DAY > _DAY_MAX:
+    if time_ms // MS_PER_DAY > _DAY_MAX:
         return f"{time_ms} ms after 1970"
     moment = datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{moment}.{time_ms % 1000:03d}Z"

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ayni.v1 import state_pb2, transaction_pb2
-from client.cli.writing import content_of
 from client.context import Context
 from client.draftfiles import write_draft
 from client.drafts import Draft, id_of, with_signatures
 from client.errors import ExitCode, KeyProblem, NoNode, UsageProblem, worst
 from client.importing import Row, Total, totals
+from client.intents import content_of
 from client.output import Unit, amount_text, print_table
 from client.signers import plan
 from client.stamps import now_ms

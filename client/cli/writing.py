@@ -25,9 +25,10 @@ from client.cli.options import FILE, shared_options
 from client.context import Context
 from client.drafts import Draft, with_signatures
 from client.errors import NoNode, OutcomeUnknown, UsageProblem
-from client.output import duration_ms, time_text
+from client.intents import same_intent
+from client.output import MS_PER_DAY, duration_ms, time_text
 from client.signers import missing_error, plan
-from client.stamps import Stamp, new_stamp
+from client.stamps import Stamp, new_stamp, now_ms
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -153,13 +154,19 @@ class Writing:
         return self.context.client.account(name).record
 
     def _refuse_second_intent(self, draft: Draft) -> None:
-        """The same content pending already: the first one's bytes are sent again, not a second nonce made."""
+        """What may still take effect is sent again or replaced: a second nonce could make it happen twice.
+
+        That one can take effect no more is a node's word, which is not enough either.
+        """
         if self.again or self.replaces:
             return
-        content = content_of(draft.parsed())
-        for entry in self.context.outbox.pending():
-            if entry.tx_id != draft.tx_id and content_of(entry.body()) == content:
-                raise _second_intent(entry)
+        body, today = draft.parsed(), now_ms() // MS_PER_DAY
+        for entry in (*self.context.outbox.pending(), *self.context.outbox.void()):
+            if entry.tx_id != draft.tx_id and same_intent(body, entry.body(), today):
+                if entry.pending:
+                    raise _second_intent(entry)
+                if not self.context.outbox.nonce_used(entry):
+                    raise _given_up_before(entry)
 
 
 def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -196,7 +203,9 @@ def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
         metavar="ID",
         help="Correct that transaction: same nonce, so at most one of both takes effect.",
     )
-    @click.option("--again", is_flag=True, help="Mean it a second time though the same is pending.")
+    @click.option(
+        "--again", is_flag=True, help="Mean it a second time though the same is pending, or was given up."
+    )
     @functools.wraps(function)
     def wrapped(
         context: Context,
@@ -239,15 +248,6 @@ def show_outcome(context: Context, outcome: Outcome) -> None:
     context.output.result("outcome", document, render)
 
 
-def content_of(body: transaction_pb2.Body) -> bytes:
-    """What a body says, without nonce and expiry: equal for the same intent."""
-    content = transaction_pb2.Body()
-    content.CopyFrom(body)
-    content.ClearField("nonce")
-    content.ClearField("expires_at_ms")
-    return content.SerializeToString(deterministic=True)
-
-
 def _second_intent(entry: Entry) -> UsageProblem:
     name = entry.tx_id.hex()[:16]
     why = "It may still take effect, and sending it under another id could do it twice."
@@ -261,6 +261,15 @@ def _second_intent(entry: Entry) -> UsageProblem:
         f"The same content was refused before ({entry.refused}) as transaction {name}, which is valid until"
         f" {time_text(entry.body().expires_at_ms)}.",
         why,
+        f"Say --replace {name}: then at most one of both takes effect; if it is meant twice, say --again.",
+    )
+
+
+def _given_up_before(entry: Entry) -> UsageProblem:
+    name = entry.tx_id.hex()[:16]
+    return UsageProblem(
+        f"The same content was sent before as transaction {name}, and given up.",
+        "That it never took effect is only a node's word, and sending it under another id could do it twice.",
         f"Say --replace {name}: then at most one of both takes effect; if it is meant twice, say --again.",
     )
 

@@ -64,8 +64,19 @@ def test_what_a_node_says_will_never_be_final_is_replaced_and_not_done_twice(
     assert f"with `--replace {id_of(first).hex()[:16]}` at most one of both takes effect" in told.err
     assert outbox.pending() == []
     node.past_expiry, node.judge = False, lambda body: None
+    anew = ayni(*arguments)
+    assert anew.code == 2
+    assert three_lines(anew.err) == [
+        f"ayni: The same content was sent before as transaction {id_of(first).hex()[:16]}, and given up.",
+        "  why:  That it never took effect is only a node's word, and sending it under another id could do"
+        " it twice.",
+        f"  next: Say --replace {id_of(first).hex()[:16]}: then at most one of both takes effect; if it is"
+        " meant twice, say --again.",
+    ]
+    assert len(node.seen) == 1
     assert ayni(*arguments, "--replace", id_of(first).hex()[:16]).code == 0
     assert body_of(node.seen[1]).nonce == body_of(first).nonce
+    assert ayni(*arguments).code == 0  # a receipt proves the nonce used: now it is meant once more
 
 
 def test_many_at_once_are_kept_too(outbox: Outbox, node: FakeNode) -> None:
@@ -134,6 +145,20 @@ def test_the_same_intent_is_not_given_a_second_nonce_while_it_is_pending(
     assert node.seen == []
     assert ayni(*arguments, "--again").code == 0
     assert len(node.seen) == 1
+
+
+@pytest.mark.parametrize("date", [(), ("--date", "2024-10-04")], ids=["today", "that day"])
+def test_what_is_typed_again_after_midnight_is_the_same_intent(
+    ayni: Ayni, outbox: Outbox, node: FakeNode, date: tuple[str, ...]
+) -> None:
+    """The node was out of reach; what is pending is of another day, because nobody typed one."""
+    outbox.put([raw(node, 100)])
+    result = ayni("tx", "transfer", "emilia/cadiai", "lazio/coop", "1", "EUC", *date)
+    assert result.code == 2
+    assert "is pending already as transaction" in three_lines(result.err)[0]
+    another_day = ("--date", "2024-10-05")
+    assert ayni("tx", "transfer", "emilia/cadiai", "lazio/coop", "1", "EUC", *another_day).code == 0
+    assert ayni("tx", "transfer", "emilia/cadiai", "lazio/coop", "2", "EUC").code == 0
 
 
 def test_a_pending_entry_can_be_dropped(ayni: Ayni, outbox: Outbox, node: FakeNode) -> None:
