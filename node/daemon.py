@@ -31,15 +31,16 @@ from node.startup import Prepared, StartError, make_machine, prepare
 from node.store import StoreError
 from node.submit import Doors
 from node.tls import UNPACKED_ONLY, client_server_credentials
-from node.turns import Streams
+from node.turns import Calls, Streams
 
 UPKEEP_SECONDS = 0.5
 STOP_GRACE_SECONDS = 2.0
 GC_THRESHOLDS = (50_000, 20, 50)
 LEDGER_NAME = ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"].full_name
 ADMIN_NAME = admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
-CLIENT_CALLS_MAX = 2_000
-"""Calls and streams open at a time, of all clients."""
+CLIENT_CALLS_MAX = 4_000
+"""Where gRPC itself hangs up on calls: twice what `node/turns.py` lets be open, so that those beyond their
+client's share take no other client's place while they are told so."""
 ADMIN_CALLS_MAX = 50
 CLIENT_OPTIONS = [
     ("grpc.max_receive_message_length", ledger.CLIENT_MESSAGE_BYTES_MAX),
@@ -78,6 +79,7 @@ class Node:
         self.loop.network = self._network
         self.status = NodeStatus(self.parts, self.loop.consensus)
         self._streams = Streams()
+        self._calls = Calls()
         self._health = health.Health(self._streams)
         self._servers: list[grpc.aio.Server] = []
         self._ledger: ledger.LedgerService | None = None
@@ -129,15 +131,18 @@ class Node:
 
     async def _start(self) -> None:
         listen = self._config.listen
-        readable = (ReadableRequests(),)
         clients = grpc.aio.server(
-            options=CLIENT_OPTIONS, maximum_concurrent_rpcs=CLIENT_CALLS_MAX, interceptors=readable
+            options=CLIENT_OPTIONS,
+            maximum_concurrent_rpcs=CLIENT_CALLS_MAX,
+            interceptors=(ReadableRequests(self.parts, self._calls),),
         )
         self._ledger = self.ledger_service()
         ledger.register(self._ledger, clients)
         health.register(self._health, (LEDGER_NAME,), self._streams, clients)
         admins = grpc.aio.server(
-            options=CLIENT_OPTIONS, maximum_concurrent_rpcs=ADMIN_CALLS_MAX, interceptors=readable
+            options=CLIENT_OPTIONS,
+            maximum_concurrent_rpcs=ADMIN_CALLS_MAX,
+            interceptors=(ReadableRequests(self.parts, Calls()),),
         )
         admin.register(admin.AdminService(self.parts, self.status, self.stop), admins)
         health.register(self._health, (ADMIN_NAME,), Streams(), admins)

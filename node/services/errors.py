@@ -38,6 +38,10 @@ class Unavailable(Exception):
         self.retry_after_ms = retry_after_ms
 
 
+class TooSlow(Exception):
+    """The client took too long; the text says what to do."""
+
+
 class WrongNetwork(Exception):
     """The client is pinned to another genesis."""
 
@@ -93,6 +97,8 @@ def _status_of(error: Exception) -> tuple[grpc.StatusCode, int]:
             return grpc.StatusCode.RESOURCE_EXHAUSTED, error.retry_after_ms
         case TooMany():
             return grpc.StatusCode.RESOURCE_EXHAUSTED, RETRY_CROWD_MS
+        case TooSlow():
+            return grpc.StatusCode.DEADLINE_EXCEEDED, 0
         case Unavailable():
             return grpc.StatusCode.UNAVAILABLE, error.retry_after_ms
         case StoreError() | RecordDamaged():

@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Generator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import coroutine
 from typing import Any
 
 import grpc
@@ -38,6 +39,12 @@ class Rounds:
         self.count += 1
         if self._goes_on():
             asyncio.get_running_loop().call_soon(self._next)
+
+
+@coroutine
+def tick() -> Generator[None]:
+    """One turn of the event loop."""
+    yield
 
 
 @asynccontextmanager

@@ -18,13 +18,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from ayni.v1 import ledger_service_pb2 as pb
 from ayni.v1 import ledger_service_pb2_grpc
 from ayni.v1 import peer_service_pb2 as peer_pb
+from client.channels import retry_delay_ms
 from config import NodeConfig
 from node import daemon, metrics, peers, tls, turns
 from node.daemon import Node
 from node.peers import METHOD
+from node.services import requests
 from node.services.ledger import CLIENT_MESSAGE_BYTES_MAX
 from tests.node.founders import write_network
-from tests.node.running import credentials, running_node, stub_of
+from tests.node.running import credentials, running_node, stub_of, tick
 
 SECONDS = 20
 HANDSHAKE_MS = 500
@@ -239,6 +241,100 @@ async def test_watchers_are_counted_like_any_stream(node: Node, monkeypatch: pyt
             while len(node._streams) == 2:
                 await stub.Check(health_pb2.HealthCheckRequest())
         assert await stub.Watch(health_pb2.HealthCheckRequest()).read()
+
+
+async def until_open(node: Node, count: int) -> None:
+    """Until so many calls are open."""
+    async with asyncio.timeout(SECONDS):
+        while len(node._calls) != count:
+            await tick()
+
+
+async def turned_away(call: Any) -> str:
+    """What a call that is one too many is told."""
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call
+    assert grpc.StatusCode.RESOURCE_EXHAUSTED is refused.value.code()
+    assert retry_delay_ms(refused.value) == 1_000
+    return refused.value.details() or ""
+
+
+async def test_one_address_has_only_so_many_calls_open(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that wait for an outcome, for a minute, would else be all that there may be."""
+    monkeypatch.setattr(turns, "CALLS_OF_ONE_MAX", 3)
+    async with stub_of(node.parts.config) as stub:
+        request = pb.GetOutcomeRequest(tx_id=bytes(32), wait_ms=60_000)
+        waiting = [asyncio.ensure_future(stub.GetOutcome(request)) for _ in range(3)]
+        await until_open(node, 3)
+        assert await turned_away(stub.GetStatus(pb.GetStatusRequest())) == (
+            "3 calls from this address are open, as many as one may have; wait for their answers first, and "
+            "send many transactions in one call"
+        )
+        channel, health = await health_stub(node.parts.config)
+        async with channel:  # nor on another connection, or of another service
+            await turned_away(health.Check(health_pb2.HealthCheckRequest()))
+        waiting[0].cancel()
+        await until_open(node, 2)
+        assert await stub.GetStatus(pb.GetStatusRequest())
+        for each in waiting:
+            each.cancel()
+        await until_open(node, 0)
+
+
+async def test_a_call_whose_request_does_not_come_is_counted_and_ended(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "REQUEST_SECONDS", 0.2)
+    pinned, options = credentials(node.parts.config)
+    async with grpc.aio.secure_channel(node.parts.config.listen.client, pinned, options) as channel:
+        for method in ("/ayni.v1.LedgerService/GetStatus", "/ayni.v1.LedgerService/Export"):
+            call: Any = channel.stream_stream(method)()
+            reading = asyncio.ensure_future(call.read())
+            await until_open(node, 1)
+            with pytest.raises(grpc.aio.AioRpcError) as ended_:
+                await reading
+            assert grpc.StatusCode.DEADLINE_EXCEEDED is ended_.value.code()
+            assert ended_.value.details() == (
+                "the request did not come within 0.2 s; call again, and send it at once"
+            )
+            await until_open(node, 0)
+
+
+async def test_a_call_that_ends_without_a_request_is_refused(node: Node) -> None:
+    pinned, options = credentials(node.parts.config)
+    async with grpc.aio.secure_channel(node.parts.config.listen.client, pinned, options) as channel:
+        call: Any = channel.stream_stream("/ayni.v1.LedgerService/GetStatus")()
+        await call.done_writing()
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call.read()
+        assert grpc.StatusCode.INVALID_ARGUMENT is refused.value.code()
+
+
+async def test_answers_that_a_client_does_not_read_count_until_it_does(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "CALLS_BYTES_OF_ONE_MAX", 1 << 20)
+    assert node._ledger is not None
+    large = pb.GetNetworkResponse(genesis_hash=bytes(3 << 20))
+    monkeypatch.setattr(node._ledger._reads, "network", lambda: large)
+    pinned, options = credentials(node.parts.config)
+    narrow = [*options, ("grpc.http2.lookahead_bytes", 0), ("grpc.http2.bdp_probe", 0)]
+    async with (
+        grpc.aio.secure_channel(node.parts.config.listen.client, pinned, narrow) as channel,
+        stub_of(node.parts.config) as stub,
+    ):
+        unread: Any = channel.unary_stream("/ayni.v1.LedgerService/GetNetwork")(b"")
+        async with asyncio.timeout(SECONDS):
+            while node._calls.bytes_kept < 3 << 20:
+                await tick()
+        assert await turned_away(stub.GetOutcome(pb.GetOutcomeRequest(tx_id=bytes(32)))) == (
+            "requests from this address, and answers that it has not read, take 1 MiB, as much as they may; "
+            "read the answers first"
+        )
+        assert len(await unread.read()) > 3 << 20
+        await until_open(node, 0)
+        assert node._calls.bytes_kept == 0
+        assert await stub.GetStatus(pb.GetStatusRequest())
 
 
 async def test_an_unknown_service_has_no_health(node: Node) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
-from types import coroutine
 
 import pytest
 
 from node import turns as module
-from node.turns import Streams, TooMany, Turns, client_of
+from node.turns import Calls, Streams, TooMany, Turns, client_of
+from tests.node.running import tick
 
 
 async def work(turns: Turns, client: str, done: list[str]) -> None:
@@ -34,12 +33,6 @@ async def until_waiting(turns: Turns, count: int) -> None:
     async with asyncio.timeout(5):
         while len(turns._waiting) < count:
             await tick()
-
-
-@coroutine
-def tick() -> Generator[None]:
-    """One turn of the event loop."""
-    yield
 
 
 async def test_the_event_loop_turns_between_two_pieces_of_work() -> None:
@@ -121,6 +114,42 @@ def test_streams_are_bounded_together_and_by_client(monkeypatch: pytest.MonkeyPa
     streams.end("a")
     streams.begin("c")
     assert len(streams) == 3
+
+
+def test_calls_are_bounded_together_and_by_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CALLS_MAX", 3)
+    monkeypatch.setattr(module, "CALLS_OF_ONE_MAX", 2)
+    calls = Calls()
+    first, _ = calls.begin("a"), calls.begin("a")
+    with pytest.raises(TooMany, match="2 calls from this address are open, as many as one may have"):
+        calls.begin("a")
+    calls.begin("b")
+    with pytest.raises(TooMany, match="3 calls are open on this node, as many as it keeps; ask another"):
+        calls.begin("c")
+    first.end()
+    calls.begin("c")
+    assert len(calls) == 3
+
+
+def test_what_calls_keep_is_bounded_together_and_by_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CALLS_BYTES_MAX", 3 << 20)
+    monkeypatch.setattr(module, "CALLS_BYTES_OF_ONE_MAX", 2 << 20)
+    calls = Calls()
+    first, second, other = calls.begin("a"), calls.begin("a"), calls.begin("b")
+    first.take(2 << 20)
+    with pytest.raises(TooMany, match=r"requests from this address, .* take 2 MiB, as much as they may"):
+        second.take(1)
+    first.take(1 << 20)  # the next of a stream, the one before is dealt with
+    second.take(1 << 20)
+    other.take(1 << 20)
+    with pytest.raises(TooMany, match=r"requests, .* take 3 MiB on this node, as much as it keeps"):
+        other.take((1 << 20) + 1)
+    second.keep(5 << 20)  # an answer is not refused any more
+    assert calls.bytes_kept == 7 << 20
+    for call in (first, second, other):
+        call.end()
+    assert (len(calls), calls.bytes_kept) == (0, 0)
+    assert not calls._open and not calls._bytes
 
 
 @pytest.mark.parametrize(
