@@ -26,7 +26,8 @@ from client.api import Client
 from client.channels import Node, NotThisNode, no_node, translated
 from client.drafts import id_of
 from client.errors import VerificationFailed
-from client.outcomes import Kind, Outcome, outcome_of
+from client.outcomes import Kind, Outcome, judged, outcome_of
+from client.stamps import now_ms
 from client.submission import BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX
 
 WINDOW_DEFAULT = 4_000
@@ -160,12 +161,14 @@ class _Flow:
             self._changed.notify_all()
         if raw is None:
             return None
-        if message.kind == ledger_service_pb2.OUTCOME_KIND_UNKNOWN:
-            ready = time.monotonic() + max(message.retry_after_ms, RETRY_DEFAULT_MS) / 1000
+        outcome = outcome_of(message, self._client.genesis_hash, receipt_wanted=self._want_receipts)
+        outcome = judged(outcome, raw, now_ms())
+        if outcome.kind is Kind.UNKNOWN:
+            ready = time.monotonic() + max(outcome.retry_after_ms, RETRY_DEFAULT_MS) / 1000
             with self._changed:
                 heapq.heappush(self._later, (ready, message.tx_id, raw))
             return None
-        return outcome_of(message, self._client.genesis_hash, receipt_wanted=self._want_receipts)
+        return outcome
 
     def _requests(self, stream: _Stream) -> Iterator[ledger_service_pb2.SubmitRequest]:
         while stream.open:

@@ -1,8 +1,8 @@
 """The four outcomes of a transaction, as the client shows them.
 
-Decides what is a definite outcome, what each outcome says in three lines, and that a final one is
-believed only with a receipt that verifies. Never asks a node. Spec: docs/protocol.md (T), DESIGN 4.1:
-final (with receipt), refused now, expired, unknown and safe to resubmit.
+Decides what is a definite outcome, what each outcome says in three lines, that a final one is believed
+only with a receipt that verifies, and an expired one only when the clock agrees. Never asks a node. Spec:
+docs/protocol.md (T), DESIGN 4.1: final (with receipt), refused now, expired, unknown and safe to resubmit.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from enum import StrEnum
 
 from google.protobuf.message import DecodeError
 
-from ayni.v1 import ledger_service_pb2, receipt_pb2, result_pb2
+from ayni.v1 import ledger_service_pb2, receipt_pb2, result_pb2, transaction_pb2
 from client.errors import ClientError, ExitCode, Expired, OutcomeUnknown, Refused, VerificationFailed
 from client.output import time_text
 from proofs.density import LEDGER_PARTS_FREE, TooManyParts, check_parts
 from proofs.receipts import ReceiptInvalid, VerifiedReceipt, verify_receipt
+
+BLOCK_AHEAD_MAX_MS = 10_000
+"""So far ahead of a voter's clock may a block's time be (B2)."""
 
 
 class Kind(StrEnum):
@@ -46,6 +49,8 @@ class Outcome:
     refusal: result_pb2.Refusal | None = None
     retry_after_ms: int = 0
     """Unknown: when it makes sense to send the same bytes again."""
+    early: bool = False
+    """Unknown: a node says that it has expired, and by this machine's clock it has not."""
 
     @property
     def definite(self) -> bool:
@@ -84,9 +89,16 @@ class Outcome:
             case Kind.EXPIRED:
                 return Expired(
                     f"Transaction {name} has expired.",
-                    "A final block is past its time, and the log does not hold it: it never took effect.",
+                    "By the node's word a final block is past its time, and the log does not hold it.",
                     "If it is still meant, make it anew; "
                     f"with `--replace {name}` at most one of both takes effect, whatever the node says.",
+                )
+            case Kind.UNKNOWN if self.early:
+                return OutcomeUnknown(
+                    f"The outcome of transaction {name} is not known yet.",
+                    "A node says that it has expired, and by this machine's clock it is valid still:"
+                    " one of the two clocks is wrong, or the node lies.",
+                    f"Look at the clock, or ask another node with --node; then run `ayni tx wait {name}`.",
                 )
             case Kind.UNKNOWN:
                 return OutcomeUnknown(
@@ -158,6 +170,26 @@ def outcome_of(
     if not (receipt_wanted or message.HasField("receipt")):
         return final
     return with_receipt(final, message.receipt, genesis_hash)
+
+
+def judged(outcome: Outcome, transaction: bytes, now_ms: int) -> Outcome:
+    """The outcome of bytes that are at hand, which say themselves until when they are valid.
+
+    That they have expired is believed when this machine's clock agrees: a final block is no further ahead
+    of it than blocks may be (B2). Until when what is refused can be accepted is not the node's to say.
+    """
+    if outcome.kind is Kind.FINAL or outcome.kind is Kind.UNKNOWN:
+        return outcome
+    signed = transaction_pb2.SignedTransaction.FromString(transaction)
+    expires_at_ms = transaction_pb2.Body.FromString(signed.body).expires_at_ms
+    if outcome.kind is Kind.EXPIRED and now_ms + BLOCK_AHEAD_MAX_MS < expires_at_ms:
+        return Outcome(outcome.tx_id, Kind.UNKNOWN, early=True)
+    if outcome.refusal is None or outcome.refusal.final_after_ms in (0, expires_at_ms):
+        return outcome
+    refusal = result_pb2.Refusal()
+    refusal.CopyFrom(outcome.refusal)
+    refusal.final_after_ms = expires_at_ms
+    return replace(outcome, refusal=refusal)
 
 
 def with_receipt(final: Outcome, receipt: receipt_pb2.Receipt, genesis_hash: bytes) -> Outcome:

@@ -15,7 +15,8 @@ from ayni.v1 import ledger_service_pb2
 from client.channels import Node, Nodes, NotThisNode, no_node
 from client.drafts import id_of
 from client.networks import Network
-from client.outcomes import Kind, Outcome, outcome_of
+from client.outcomes import Kind, Outcome, judged, outcome_of
+from client.stamps import now_ms
 
 WAIT_CALL_MAX_MS = 20_000
 """Longest wait asked of a node in one call; longer waits ask again."""
@@ -52,6 +53,8 @@ class Submission:
     want_receipts: bool
     ids: list[bytes] = field(init=False)
     outcomes: dict[int, Outcome] = field(init=False, default_factory=dict)
+    unknown: dict[int, Outcome] = field(init=False, default_factory=dict)
+    """What was last heard of those without an outcome."""
     taken: bool = False
     """Whether a node may have taken any of them."""
 
@@ -69,9 +72,9 @@ class Submission:
             if failures and not self.taken and not done and (left <= 0 or not overloaded):
                 raise no_node(self.network, failures)
             if done or left <= 0:
+                heard = self.unknown | self.outcomes
                 return [
-                    self.outcomes.get(index, Outcome(tx_id, Kind.UNKNOWN))
-                    for index, tx_id in enumerate(self.ids)
+                    heard.get(index, Outcome(tx_id, Kind.UNKNOWN)) for index, tx_id in enumerate(self.ids)
                 ]
             time.sleep(min(left, retry_ms / 1000))
 
@@ -110,8 +113,10 @@ class Submission:
             found = outcome_of(
                 message, self.network.genesis_hash, tx_id=self.ids[index], receipt_wanted=self.want_receipts
             )
+            found = judged(found, self.transactions[index], now_ms())
             if found.kind is Kind.UNKNOWN:
                 retry_ms = max(retry_ms, found.retry_after_ms)
+                self.unknown[index] = found
             else:
                 self.outcomes[index] = found
         return retry_ms

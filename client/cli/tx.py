@@ -23,6 +23,7 @@ from client.describe import body_document, document_lines, message_document
 from client.documents import is_file
 from client.draftfiles import read_draft
 from client.files import write_file
+from client.outcomes import judged
 from client.output import duration_ms, time_json
 from client.stamps import now_ms
 
@@ -146,9 +147,10 @@ def _awaited(context: Context, tx_id: bytes, wait_ms: int) -> Outcome:
     outcome = context.client.outcome(tx_id, wait_ms=max(0, min(wait_ms, valid_until_ms - now_ms())))
     if outcome.kind == "final":
         return context.client.with_receipt(outcome)
-    if outcome.refusal is not None:
-        valid_until_ms = min(valid_until_ms, outcome.refusal.final_after_ms)
-    if entry is None or outcome.definite or valid_until_ms >= now_ms():
+    if entry is None:
+        return outcome
+    outcome = judged(outcome, entry.transaction(), now_ms())
+    if outcome.definite or valid_until_ms >= now_ms():
         return outcome
     while True:
         [outcome] = context.client.submit([entry.transaction()])

@@ -58,7 +58,7 @@ def test_what_a_node_says_will_never_be_final_is_replaced_and_not_done_twice(
     node.past_expiry = lie == "expired"
     node.judge = lambda body: refusal if lie == "refused" else None
     arguments = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "1", "EUC")
-    told = ayni(*arguments)
+    told = ayni(*arguments, "--expires-in", "5s")
     assert told.code in (3, 9)
     first = node.seen[0]
     assert f"with `--replace {id_of(first).hex()[:16]}` at most one of both takes effect" in told.err

@@ -17,16 +17,24 @@ from tests.client.conftest import Ayni, three_lines
 from tests.client.fakes import TRANSFER, FakeNode, body_of, refuse, seeded, tx_id_of
 
 
+def expired(node: FakeNode) -> bytes:
+    """A signed payment whose time was over long ago."""
+    leg = transactions.leg("lazio/coop", "EUC", 1, value_date=20_000)
+    draft = transactions.transfer("emilia/cadiai", [leg], Stamp(bytes(16), 1_700_000_000_000))
+    return sign(draft, [seeded("cadiai")], node.genesis_hash)
+
+
 def test_bytes_that_may_still_be_accepted_stay_in_the_outbox_and_are_replaced_under_their_nonce(
     ayni: Ayni, node: FakeNode, outbox: Outbox
 ) -> None:
-    node.judge = lambda body: refuse(final_after_ms=1_900_000_000_000)
+    node.judge = lambda body: refuse(final_after_ms=1_700_000_000_000)  # which is not the node's to say
     result = ayni(*TRANSFER)
     assert result.code == 3
     [kept] = outbox.pending()
     assert three_lines(result.err)[2] == (
-        "  next: It is not void: handed in again by anybody until 2030-03-17 17:46:40 UTC, these bytes can"
-        f" still become final. Wait until then, or correct them with `--replace {kept.tx_id.hex()[:16]}`."
+        f"  next: It is not void: handed in again by anybody until {time_text(kept.body().expires_at_ms)},"
+        " these bytes can still become final. Wait until then, or correct them with"
+        f" `--replace {kept.tx_id.hex()[:16]}`."
     )
     node.judge = lambda body: None
     smaller = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "10", "EUC")
@@ -90,10 +98,10 @@ def test_what_was_refused_is_not_sent_again_unless_it_is_asked_for(
 def test_what_was_refused_and_is_past_its_time_is_asked_about_again(
     ayni: Ayni, node: FakeNode, outbox: Outbox
 ) -> None:
-    leg = transactions.leg("lazio/coop", "EUC", 1, value_date=20_000)
-    draft = transactions.transfer("emilia/cadiai", [leg], Stamp(bytes(16), 1_700_000_000_000))
-    outbox.put([sign(draft, [seeded("cadiai")], node.genesis_hash)])
-    outbox.hear(Outcome(draft.tx_id, Kind.REFUSED, refusal=refuse(final_after_ms=1_700_000_000_000)))
+    outbox.put([expired(node)])
+    outbox.hear(
+        Outcome(tx_id_of(expired(node)), Kind.REFUSED, refusal=refuse(final_after_ms=1_700_000_000_000))
+    )
     assert ayni("tx", "pending").out.splitlines()[2:] == [
         "`ayni tx pending --resend` sends the same bytes again, safely"
     ]
@@ -130,14 +138,15 @@ def test_a_refusal_for_expiry_says_until_when_it_was_valid_and_how_to_be_certain
     ayni: Ayni, node: FakeNode, outbox: Outbox
 ) -> None:
     node.judge = lambda body: result_pb2.Refusal(
-        code=result_pb2.REFUSAL_CODE_EXPIRED, field="expires_at_ms", final_after_ms=1_700_000_000_000
+        code=result_pb2.REFUSAL_CODE_EXPIRED, field="expires_at_ms", final_after_ms=body.expires_at_ms
     )
     result = ayni(*TRANSFER)
     name = tx_id_of(node.seen[0]).hex()[:16]
+    valid_until = time_text(body_of(node.seen[0]).expires_at_ms)
     assert result.code == 3
     assert three_lines(result.err) == [
         f"ayni: Transaction {name} is refused: EXPIRED at expires_at_ms.",
-        "  why:  It was valid until 2023-11-14 22:13:20 UTC, and the node takes it no more; no final block is"
+        f"  why:  It was valid until {valid_until}, and the node takes it no more; no final block is"
         " past that yet.",
         f"  next: `ayni tx wait {name}` says for certain when one is, within minutes; making it anew with"
         f" `--replace {name}` is safe at once.",
@@ -148,25 +157,51 @@ def test_a_refusal_for_expiry_says_until_when_it_was_valid_and_how_to_be_certain
 def test_waiting_for_what_was_refused_and_has_expired_since_exits_9_and_settles_it(
     ayni: Ayni, node: FakeNode, outbox: Outbox
 ) -> None:
+    outbox.put([expired(node)])
+    node.remembered, node.past_expiry = refuse(final_after_ms=1_700_000_000_000), True
+    result = ayni("tx", "wait", tx_id_of(expired(node)).hex()[:16])
+    assert result.code == 9
+    what, why, _ = three_lines(result.err)
+    assert "has expired." in what
+    assert why == "  why:  By the node's word a final block is past its time, and the log does not hold it."
+    assert node.seen == [expired(node)]
+    assert outbox.pending() == []
+
+
+def test_that_something_has_expired_before_its_time_is_not_believed(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    """The node lies, or a clock is wrong: what may still become final stays pending."""
+    node.past_expiry = True
+    result = ayni(*TRANSFER, "--wait", "1s")
+    name = tx_id_of(node.seen[0]).hex()[:16]
+    assert result.code == 6
+    assert three_lines(result.err) == [
+        f"ayni: The outcome of transaction {name} is not known yet.",
+        "  why:  A node says that it has expired, and by this machine's clock it is valid still:"
+        " one of the two clocks is wrong, or the node lies.",
+        f"  next: Look at the clock, or ask another node with --node; then run `ayni tx wait {name}`.",
+    ]
+    assert [entry.tx_id.hex()[:16] for entry in outbox.pending()] == [name]
+
+
+def test_what_is_refused_for_now_is_not_sent_again_because_a_node_says_its_time_is_over(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
     node.judge = lambda body: refuse(final_after_ms=1_700_000_000_000)
     assert ayni(*TRANSFER).code == 3
-    node.remembered, node.past_expiry = refuse(final_after_ms=1_700_000_000_000), True
-    result = ayni("tx", "wait", tx_id_of(node.seen[0]).hex()[:16])
-    assert result.code == 9
-    assert "has expired." in three_lines(result.err)[0]
-    assert node.seen[0] == node.seen[1]
-    assert outbox.pending() == []
+    node.remembered, node.judge = refuse(final_after_ms=1_700_000_000_000), lambda body: None
+    assert ayni("tx", "wait", tx_id_of(node.seen[0]).hex()[:16], "--wait", "0s").code == 3
+    assert len(node.seen) == 1
 
 
 def test_waiting_for_what_is_past_its_time_asks_about_the_bytes_at_once(
     ayni: Ayni, node: FakeNode, outbox: Outbox
 ) -> None:
     """A node knows nothing of an id that it never refused and no block holds."""
-    leg = transactions.leg("lazio/coop", "EUC", 1, value_date=20_000)
-    draft = transactions.transfer("emilia/cadiai", [leg], Stamp(bytes(16), 1_700_000_000_000))
-    outbox.put([sign(draft, [seeded("cadiai")], node.genesis_hash)])
+    outbox.put([expired(node)])
     node.past_expiry = True
-    assert ayni("tx", "wait", draft.tx_id.hex()[:16], "--wait", "1h").code == 9
+    assert ayni("tx", "wait", tx_id_of(expired(node)).hex()[:16], "--wait", "1h").code == 9
     assert len(node.seen) == 1
     assert outbox.pending() == []
 
