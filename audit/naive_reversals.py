@@ -19,10 +19,14 @@ def reverse(books: NaiveBooks, reversal: credit_pb2.Reversal, result: result_pb2
     signed = transaction_pb2.SignedTransaction.FromString(logged.raw)
     body = transaction_pb2.Body.FromString(signed.body)
     stated = result_pb2.Result.FromString(logged.result)
+    uses: dict[int, list[result_pb2.LotUse]] = {}
+    for use in stated.lots_used:
+        uses.setdefault(use.line, []).append(use)
     for number, line in enumerate(reversal.lines):
         key = reversal.original_tx_id, line.line
         before = books.taken_back.get(key, Taken())
-        back = _LineTakenBack(books, result, body, logged.log_index, stated, number, line, before)
+        used_there = uses.get(line.line, [])
+        back = _LineTakenBack(books, result, body, logged.log_index, stated, used_there, number, line, before)
         deposit, price = back.post()
         books.taken_back[key] = Taken(
             before.amount + line.amount_minor, before.deposit + deposit, before.price + price
@@ -39,6 +43,7 @@ class _LineTakenBack:
         body: transaction_pb2.Body,
         log_index: int,
         stated: result_pb2.Result,
+        uses: list[result_pb2.LotUse],
         number: int,
         line: credit_pb2.ReversalLine,
         before: Taken,
@@ -50,6 +55,8 @@ class _LineTakenBack:
         """Of the original, as the rest of these."""
         self.origin = log_index, line.line
         self.stated = stated
+        self.uses = uses
+        """The lots that its line used, in order."""
         self.number = number
         """The line's position in the reversal."""
         self.amount = line.amount_minor
@@ -131,7 +138,7 @@ class _LineTakenBack:
         books = self.books
         unit = books.class_of(class_id).unit
         skip, missing = self.before.amount, self.amount
-        for use in reversed([use for use in self.stated.lots_used if use.line == self.origin[1]]):
+        for use in reversed(self.uses):
             part = min(missing, max(0, use.amount_minor - skip))
             skip = max(0, skip - use.amount_minor)
             if not part:

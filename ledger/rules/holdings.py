@@ -141,12 +141,13 @@ class ClassBook:
         """R3, R4: of the lot with that origin that `holder` still holds: holder −amount, issuer +amount."""
         lots = self._open(holder)
         today = self._context.today
-        tagged = (origin, origin_line, issuer)
         # E3: an expired lot is used for nothing, not even to be taken back.
         found = [
             index
             for index, lot in enumerate(lots)
-            if (lot.origin, lot.origin_line, lot.issuer) == tagged and not is_expired(lot, today)
+            if lot.origin_line == origin_line  # first what tells most lots apart: thousands are looked at
+            and (lot.origin, lot.issuer) == (origin, issuer)
+            and not is_expired(lot, today)
         ]
         if not found or lots[found[0]].amount < amount:
             return self._not_of_origin(holder, lots[found[0]].amount if found else 0, amount, field)

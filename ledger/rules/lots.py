@@ -27,16 +27,22 @@ def held_value(lots: Iterable[Lot]) -> int:
     return sum([lot.amount for lot in lots])
 
 
-def lots_to_restore(
-    lots_used: Sequence[result_pb2.LotUse], line: int, reversed_before: int, amount: int
-) -> list[Lot]:
-    """R5: of the lots that `line` of a redemption used, what taking back `amount` restores, latest first.
+def uses_by_line(lots_used: Iterable[result_pb2.LotUse]) -> dict[int, list[result_pb2.LotUse]]:
+    """The lots that each line of a transaction used, in order: all are looked through once, not for each."""
+    by_line: dict[int, list[result_pb2.LotUse]] = {}
+    for use in lots_used:
+        by_line.setdefault(use.line, []).append(use)
+    return by_line
+
+
+def lots_to_restore(uses: Sequence[result_pb2.LotUse], reversed_before: int, amount: int) -> list[Lot]:
+    """R5: of the lots that a line of a redemption used, what taking back `amount` restores, latest first.
 
     `reversed_before` is what was taken back of the line already. Less comes out when less was used.
     """
     restored: list[Lot] = []
     skip, missing = reversed_before, amount
-    for use in reversed([use for use in lots_used if use.line == line]):
+    for use in reversed(uses):
         skipped = min(skip, use.amount_minor)
         skip -= skipped
         part = min(use.amount_minor - skipped, missing)

@@ -8,6 +8,7 @@ of a part of a line. Decides neither whether there is anything left to take back
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any, Final, NamedTuple, Protocol
 
 from ayni.v1 import credit_pb2, entitlements_pb2, result_pb2
@@ -18,7 +19,7 @@ from ledger.rule import Context, open_account
 from ledger.rules.classes import CREDIT, HOURS, ClassPolicy
 from ledger.rules.deposits import return_deposit
 from ledger.rules.holdings import ClassBook
-from ledger.rules.lots import lots_to_restore
+from ledger.rules.lots import lots_to_restore, uses_by_line
 from ledger.state import LoggedTransaction, State
 
 
@@ -104,6 +105,10 @@ class _OfClass:
         self._policy = policy
         self._open_book: ClassBook | None = None
 
+    @cached_property
+    def _uses(self) -> dict[int, list[result_pb2.LotUse]]:
+        return uses_by_line(self._result.lots_used)
+
     def _book(self, context: Context) -> ClassBook:
         """The same for every line of one reversal."""
         if self._open_book is None:
@@ -139,7 +144,7 @@ class _OfClass:
         self, context: Context, line: Line, before: ReversedRecord, holder: str, provider: str, served_by: str
     ) -> ReversedRecord | Refusal:
         """R5: the holder's lots again, latest first, and dues back; of hours also what was earned by it."""
-        lots = lots_to_restore(self._result.lots_used, line.original_line, before.amount, line.amount)
+        lots = lots_to_restore(self._uses.get(line.original_line, ()), before.amount, line.amount)
         refusal = (
             open_account(context.state, holder, line.field)
             or _issuers_open(context.state, lots, line)

@@ -13,7 +13,8 @@ from ayni.v1 import credit_pb2, entitlements_pb2, pool_pb2, result_pb2
 from ledger import limits, records
 from ledger.records import Lot
 from ledger.refusals import Refusal
-from ledger.rules.lots import fold_oldest, insert_lot, lots_to_restore, order_of_use
+from ledger.rules import originals
+from ledger.rules.lots import fold_oldest, insert_lot, lots_to_restore, order_of_use, uses_by_line
 from tests.ledger.bare import DAY_MS, HASH, START_DAY, Bare, define_class
 
 A, B, C = "f/a", "f/b", "g/c"
@@ -107,9 +108,10 @@ def test_a_redemption_is_restored_latest_lot_first_and_where_the_last_reversal_s
         result_pb2.LotUse(line=1, issuer=A, amount_minor=99, origin=2),
         result_pb2.LotUse(line=0, issuer=B, amount_minor=20, origin=3, issuer_only=True),
     ]
-    first = lots_to_restore(used, 0, 0, 15)
-    second = lots_to_restore(used, 0, 15, 10)
-    third = lots_to_restore(used, 0, 25, 25)
+    uses = uses_by_line(used)[0]
+    first = lots_to_restore(uses, 0, 15)
+    second = lots_to_restore(uses, 15, 10)
+    third = lots_to_restore(uses, 25, 25)
     assert [(item.issuer, item.amount) for item in first] == [(B, 15)]
     assert [(item.issuer, item.amount) for item in second] == [(B, 5), (A, 5)]
     assert [(item.issuer, item.amount) for item in third] == [(A, 25)]
@@ -304,6 +306,26 @@ def test_every_posting_of_a_reversal_is_dated_now_and_says_why() -> None:
         assert bare.do(author, reversal) is None
         assert len(bare.postings) == 4
         assert said(bare) == {(START_DAY + 2, "error")}
+
+
+def test_the_lots_that_an_original_used_are_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They can be 16,384, and 4,096 the lines of a reversal: for each line anew, that was half a minute."""
+    looked_through = []
+
+    def counted(lots_used: Any) -> Any:
+        looked_through.append(len(lots_used))
+        return uses_by_line(lots_used)
+
+    monkeypatch.setattr(originals, "uses_by_line", counted)
+    bare = bare_with_classes()
+    assert bare.do(*serve(B, *[("f/a:p-1", "f/a:p-3", 7)] * 9)) is None
+    assert bare.do(*serve(A, *[("f/a:p-2", "f/a:p-3", 21)] * 3, paid_by="f/a:p-1")) is None
+    original = bare.tx_id(bare.log_index - 1)
+    lines = [credit_pb2.ReversalLine(line=line, amount_minor=8 + line) for line in range(3)]
+    assert bare.do(A, credit_pb2.Reversal(original_tx_id=original, lines=lines)) is None
+    assert looked_through == [9]
+    assert [item[0] for item in held(bare, "f/a:p-1", HOURS)] == [1, 7, 2, 7, 3, 7]
+    bare.check()
 
 
 def test_what_has_no_value_date_of_its_own_is_dated_by_its_block() -> None:
