@@ -301,7 +301,7 @@ class Machine:
                 question = self._guard.question(peer)
                 if question is not None:
                     self._send(peer, question)
-        for peer, certificates in self._relay.take(now_ms, self._presence).items():
+        for peer, certificates in self._relay.take(now_ms, self._presence):
             self._send(peer, Certificates(certificates=certificates))
         if self._round.blocks_changed:
             self._round.blocks_changed = False

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ayni.v1.block_pb2 import Vote
 from ayni.v1.peer_service_pb2 import Votes
+from consensus.config import ITEMS_MAX
 from consensus.events import (
     Alarm,
     Broadcast,
@@ -28,7 +29,7 @@ class Outbox:
     has_peers: bool
     """In a network of one member nothing is sent."""
     votes: list[Vote] = field(default_factory=list)
-    """Own votes; one message carries them all, ahead of the bigger ones."""
+    """Own votes; one message carries them all, or as many as it may have, ahead of the bigger ones."""
     messages: list[Send | Broadcast] = field(default_factory=list)
     commits: list[Commit] = field(default_factory=list)
     answers: list[ServeBlocks] = field(default_factory=list)
@@ -42,8 +43,8 @@ class Outbox:
         if records:
             effects.append(Persist(records))
         if self.has_peers:
-            if self.votes:
-                effects.append(Broadcast(Votes(votes=self.votes)))
+            for start in range(0, len(self.votes), ITEMS_MAX):
+                effects.append(Broadcast(Votes(votes=self.votes[start : start + ITEMS_MAX])))
             effects += self.messages
         effects += self.commits
         effects += self.answers

@@ -7,6 +7,7 @@ delay tells who did. Decides who gets what and when; never verifies. Spec: docs/
 from dataclasses import dataclass
 
 from ayni.v1.block_pb2 import VOTE_KIND_FINALIZE, Certificate
+from consensus.config import ITEMS_MAX
 from consensus.leader import Presence
 
 FINALIZATION_DELAYS = 3
@@ -38,13 +39,14 @@ class Relay:
             self._queue = [due for due in self._queue if due.certificate.view > certificate.view]
         self._queue.append(_Due(now_ms + delay_ms, certificate))
 
-    def take(self, now_ms: int, presence: Presence) -> dict[int, list[Certificate]]:
-        """Return what is due, a member; those who showed that they hold it get nothing."""
+    def take(self, now_ms: int, presence: Presence) -> list[tuple[int, list[Certificate]]]:
+        """Return what is due: the member, and as many as one message may have. Who showed that it holds
+        one is not sent it."""
         if not self._queue:
-            return {}
+            return []
         due = [entry for entry in self._queue if entry.at_ms <= now_ms]
         if not due:
-            return {}
+            return []
         self._queue = [entry for entry in self._queue if entry.at_ms > now_ms]
         lacking: dict[int, list[Certificate]] = {}
         for entry in due:
@@ -53,7 +55,11 @@ class Relay:
             for member in self._peers:
                 if not presence.holds(member, certificate.view, finalization=final):
                     lacking.setdefault(member, []).append(certificate)
-        return lacking
+        return [
+            (member, certificates[start : start + ITEMS_MAX])
+            for member, certificates in lacking.items()
+            for start in range(0, len(certificates), ITEMS_MAX)
+        ]
 
     def deadline_ms(self) -> int | None:
         """Return when something falls due, or None."""

@@ -8,7 +8,15 @@ from __future__ import annotations
 from itertools import pairwise
 
 from ayni.v1.block_pb2 import Proposal
-from ayni.v1.peer_service_pb2 import BlockRequest, BlockResponse, Certificates, Status, Votes
+from ayni.v1.peer_service_pb2 import (
+    BlockRequest,
+    BlockResponse,
+    Certificates,
+    OwnVotesResponse,
+    Status,
+    Votes,
+)
+from consensus.config import ITEMS_MAX
 from tests.consensus.network import FINALIZE, NOTARIZE, NULLIFY, certificate, vote
 from tests.consensus.transcript import Played
 
@@ -232,6 +240,19 @@ def test_C4_a_notarisation_of_an_older_view_that_is_not_final_gets_its_finalize_
     assert node.machine.view == 3
 
 
+def test_C4_many_votes_that_are_overdue_leave_in_frames_that_a_peer_takes() -> None:
+    """Before it knows what it voted, a node casts none; then all at once."""
+    node = Played(0)
+    node.start(answered=False)
+    digests = [view.to_bytes(32) for view in range(1, ITEMS_MAX + 2)]
+    for view, digest in enumerate(digests, 1):
+        node.certificates(certificate([1, 2, 3], NOTARIZE, view, digest))
+    assert node.receive(1, OwnVotesResponse(id=1)) == []
+    node.receive(2, OwnVotesResponse(id=1))
+    sent = [[each.view for each in message.votes] for _, message in node.sent(Votes)]
+    assert sent == [list(range(1, ITEMS_MAX + 1)), [ITEMS_MAX + 1]]
+
+
 def test_C4_it_is_relayed_to_those_who_do_not_show_that_they_hold_it() -> None:
     node = started(0)
     block = node.make(1, None, 7)
@@ -250,6 +271,25 @@ def test_C5_a_quorum_of_nullify_brings_the_next_view_and_is_relayed() -> None:
     assert node.machine.view == 2
     assert node.machine.views_nullified == 1
     assert node.wait(30) == [f"send {peer} certificates nullify 1" for peer in (1, 2, 3)]
+
+
+def test_C5_many_nullifications_are_relayed_in_frames_that_a_peer_takes() -> None:
+    """After a long time without finality there may be more of them than one message may have."""
+    node = started(0, members=7)
+    nullifications = [node.nullification(view) for view in range(1, ITEMS_MAX + 2)]
+    node.certificates(*nullifications[:ITEMS_MAX])
+    node.certificates(nullifications[-1])
+    node.wait(30)
+    relayed: dict[int, list[list[int]]] = {peer: [] for peer in node.peers()}
+    for receiver, message in node.sent(Certificates):
+        relayed[receiver].append([each.view for each in message.certificates])
+    last = [ITEMS_MAX + 1]
+    # Whoever sent them holds them, and who voted in the last of these views has entered it.
+    assert relayed == {
+        1: [],
+        **{signer: [last] for signer in (2, 3, 4, 5)},
+        6: [list(range(1, ITEMS_MAX + 1)), last],
+    }
 
 
 def test_C5_a_nullification_never_leads_back() -> None:
