@@ -1,13 +1,17 @@
 """How the client writes: whole files, durable, and directories for their user only.
 
-Decides that a file is there as it was or as it is meant, never half. What is read is bounded in
+Decides that a file is there as it was or as it is meant, never half, and that two processes do not
+overwrite each other's changes. What is read is bounded in
 client/documents.py.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from client.errors import UsageProblem
@@ -46,6 +50,22 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+@contextmanager
+def changed_by_one(path: Path) -> Iterator[None]:
+    """Waits until no other process is changing the file: what is read within is what is replaced.
+
+    The file is replaced whole, so the lock is on one beside it, which stays.
+    """
+    make_private(path.parent)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(path.with_name(f".{path.name}.lock"), flags, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def sync_directory(path: Path) -> None:

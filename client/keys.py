@@ -26,7 +26,7 @@ import nacl.utils
 
 from client.documents import read_object
 from client.errors import KeyProblem, NotFound, UsageProblem
-from client.files import make_private, write_atomically
+from client.files import changed_by_one, write_atomically
 from proofs.signing import SEED_BYTES, SigningKey
 
 FILE_VERSION = 1
@@ -100,7 +100,11 @@ class Keystore:
 
     def put(self, seeds: Mapping[str, bytes]) -> list[SigningKey]:
         """Keeps seeds under names, all or none. Raises UsageProblem: a name is taken or cannot be one."""
-        kept = dict(self._unlock(create=True))
+        self._unlock(create=True)  # before the lock: it may ask for the password
+        with changed_by_one(self.path):
+            return self._put(dict(self._latest()), seeds)
+
+    def _put(self, kept: dict[str, bytes], seeds: Mapping[str, bytes]) -> list[SigningKey]:
         for name, seed in seeds.items():
             if not KEY_NAME.fullmatch(name):
                 raise UsageProblem(
@@ -130,10 +134,20 @@ class Keystore:
 
     def change_password(self) -> None:
         """Encrypts anew under another password, with a new salt, and as hard to guess as a new keystore."""
-        seeds = self._unlock()
-        self._document, self._cost = None, self._cost_of_new
-        self._start(self._password(True))
-        self._write(seeds)
+        self._unlock()
+        password = self._password(True)
+        with changed_by_one(self.path):
+            seeds = self._latest()
+            self._cost = self._cost_of_new
+            self._start(password)
+            self._write(seeds)
+
+    def _latest(self) -> dict[str, bytes]:
+        """The seeds as they are in the file now, which another process may have changed since."""
+        known, self._document = self._document, None
+        if self._read() != known:
+            self._seeds = None
+        return self._unlock(create=True)
 
     def _read(self) -> dict[str, Any] | None:
         if self._document is None and self.path.exists():
@@ -210,7 +224,6 @@ class Keystore:
             "box": base64.b64encode(nacl.secret.SecretBox(self._key).encrypt(content)).decode(),
             "public_keys": {name: SigningKey(seed).public_key.hex() for name, seed in sorted(seeds.items())},
         }
-        make_private(self.path.parent)
         write_atomically(self.path, json.dumps(document, indent=1).encode() + b"\n", mode=0o600)
         self._document, self._seeds = document, dict(seeds)
 

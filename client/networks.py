@@ -109,9 +109,14 @@ def read_genesis_file(path: Path) -> tuple[bytes, bytes]:
     return raw, genesis_hash(signed.body)
 
 
+def networks_file(home: Path) -> Path:
+    """Where it is kept which networks are known."""
+    return home / "networks.json"
+
+
 def load_networks(home: Path) -> Networks:
     """Reads what `home` knows; an absent file is no network. Raises UsageProblem when it is damaged."""
-    path = home / "networks.json"
+    path = networks_file(home)
     if not path.exists():
         return Networks({})
     try:
@@ -143,7 +148,7 @@ def save_networks(home: Path, networks: Networks) -> None:
             ],
         }
     document = {"version": FILE_VERSION, "current": networks.current, "networks": entries}
-    write_atomically(home / "networks.json", json.dumps(document, indent=2).encode() + b"\n")
+    write_atomically(networks_file(home), json.dumps(document, indent=2).encode() + b"\n")
 
 
 def _network(home: Path, name: str, entry: dict[str, Any]) -> Network:

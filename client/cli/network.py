@@ -16,6 +16,7 @@ from ayni.v1 import genesis_pb2
 from client.cli.options import FILE, home_options
 from client.context import Context
 from client.errors import NotFound, UsageProblem, VerificationFailed
+from client.files import changed_by_one
 from client.networks import (
     ADDRESS,
     NETWORK_NAME,
@@ -23,6 +24,7 @@ from client.networks import (
     Networks,
     NodeAddress,
     load_networks,
+    networks_file,
     read_genesis_file,
     save_networks,
 )
@@ -78,13 +80,14 @@ def add(
             "Names have 1 to 32 small letters, digits and '-', beginning with a letter.",
             "Name it like valley.",
         )
-    networks = load_networks(context.home)
-    known = networks.entries.get(name)
-    pinned = _pin(name, genesis_path, expected_hash, known)
-    nodes = {node.address: node for node in (*pinned.nodes, *_addresses(addresses, certificates))}
-    entries = {**networks.entries, name: replace(pinned, nodes=tuple(nodes.values()))}
-    networks = Networks(entries, networks.current or name)
-    save_networks(context.home, networks)
+    with changed_by_one(networks_file(context.home)):
+        networks = load_networks(context.home)
+        known = networks.entries.get(name)
+        pinned = _pin(name, genesis_path, expected_hash, known)
+        nodes = {node.address: node for node in (*pinned.nodes, *_addresses(addresses, certificates))}
+        entries = {**networks.entries, name: replace(pinned, nodes=tuple(nodes.values()))}
+        networks = Networks(entries, networks.current or name)
+        save_networks(context.home, networks)
     _show(context, networks)
 
 
@@ -100,10 +103,11 @@ def list_networks(context: Context) -> None:
 @home_options
 def use(context: Context, name: str) -> None:
     """Use the network NAME from now on."""
-    networks = load_networks(context.home)
-    networks.get(name)
-    networks = Networks(networks.entries, name)
-    save_networks(context.home, networks)
+    with changed_by_one(networks_file(context.home)):
+        networks = load_networks(context.home)
+        networks.get(name)
+        networks = Networks(networks.entries, name)
+        save_networks(context.home, networks)
     _show(context, networks)
 
 

@@ -55,7 +55,8 @@ def test_a_keystore_and_its_directory_are_for_its_owner_only(tmp_path: Path) -> 
     path.chmod(0o644)  # by a careless copy
     store.new("another")
     assert mode(path) == 0o600
-    assert [each.name for each in path.parent.iterdir()] == ["keystore.json"]
+    assert sorted(each.name for each in path.parent.iterdir()) == [".keystore.json.lock", "keystore.json"]
+    assert mode(path.parent / ".keystore.json.lock") == 0o600
 
 
 def test_a_directory_that_was_there_keeps_its_permissions(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,32 @@ def test_a_new_password_replaces_the_old_one(tmp_path: Path) -> None:
     assert key.seed == keystore(path, "another").signing_key("a").seed
     with pytest.raises(KeyProblem):
         keystore(path).signing_key("a")
+
+
+def test_no_key_is_lost_when_two_programs_keep_keys_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "keystore.json"
+    one, other = keystore(path), keystore(path)
+    made = {"a": one.new("a").public_key, "b": other.new("b").public_key}
+    made["c"] = one.new("c").public_key
+    assert made == keystore(path).public_keys()
+    with pytest.raises(UsageProblem, match="There is a key 'c' already"):
+        other.new("c")
+    answers = {False: "another", True: "another"}
+    Keystore(path, lambda new: PASSWORD if not new else "another", CHEAP).change_password()
+    with pytest.raises(KeyProblem, match="does not open"):
+        one.new("d")
+    late = Keystore(path, lambda new: answers[new], CHEAP)
+    made["d"] = late.new("d").public_key
+    assert made == keystore(path).public_keys()
+    assert sorted(late.signing_key(name).public_key for name in made) == sorted(made.values())
+
+
+def test_programs_that_keep_keys_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "keystore.json"
+    names = [f"k{number}" for number in range(24)]
+    with ThreadPoolExecutor(8) as workers:
+        made = list(workers.map(lambda name: keystore(path).new(name).public_key, names))
+    assert dict(sorted(zip(names, made, strict=True))) == keystore(path).public_keys()
 
 
 def test_a_new_password_is_as_hard_to_guess_as_a_new_keystore_s(tmp_path: Path) -> None:
