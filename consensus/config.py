@@ -18,7 +18,7 @@ EVIDENCE_MAX = 8
 ANSWER_CERTIFICATES_MAX = 64
 """Certificates in one answer to a member that lags."""
 ANSWER_INTERVAL_MS = 100
-"""At least so long between two answers to old messages of one member."""
+"""At least so long between two answers to old messages, or to statuses, of one member."""
 ITEMS_MAX = 256
 """Votes or certificates in one message."""
 DIGESTS_MAX = 16

@@ -85,6 +85,9 @@ class Intake:
         self._outbox = outbox
         self._now_ms = 0
         self._answered_ms: dict[int, int] = {}
+        self._status_answered_ms: dict[int, int] = {}
+        self._proposal_resent_ms: dict[int, int] = {}
+        """When each member was last sent what: statuses are short and come as often as it likes."""
 
     def receive(self, member: int, message: PeerFrameMessage, now_ms: int) -> None:
         """Take in one frame; a fault in it becomes a `PeerFault`."""
@@ -247,15 +250,20 @@ class Intake:
             lacking.append(store.finalization)
         first = max(status.view, store.final_view + 1)
         lacking += store.between(first, view - 1, ANSWER_CERTIFICATES_MAX)
-        if lacking:
+        answered_ms = self._status_answered_ms.get(member)
+        if lacking and (answered_ms is None or self._now_ms >= answered_ms + ANSWER_INTERVAL_MS):
+            self._status_answered_ms[member] = self._now_ms
             self._send(member, Certificates(certificates=lacking))
         proposal = self._round.proposal
         if proposal is None or status.view != view:
             return
         # The leader's proposal may have been lost: whoever has not voted gets it again.
-        sent_ms = max(self._round.proposed_ms, self._fetcher.connected_ms(member))
+        proposed_ms = self._round.proposed_ms
+        resent_ms = self._proposal_resent_ms.get(member, proposed_ms)
+        sent_ms = max(proposed_ms, resent_ms, self._fetcher.connected_ms(member))
         voted = self._round.pool.voted(member, view, VOTE_KIND_NOTARIZE, VOTE_KIND_NULLIFY)
         if not voted and self._now_ms >= sent_ms + self._config.status_interval_ms // 2:
+            self._proposal_resent_ms[member] = self._now_ms
             self._send(member, proposal)
 
     def _block_request(self, member: int, request: BlockRequest) -> None:

@@ -370,6 +370,31 @@ def test_C6_a_leader_sends_its_proposal_again_to_those_who_have_not_voted() -> N
     assert node.receive(3, Status(view=1)) == ["send 3 proposal 1"]
 
 
+def test_C6_a_member_that_floods_with_statuses_gets_the_proposal_again_but_now_and_then() -> None:
+    """A status has a few bytes, a proposal megabytes; statuses come once a second."""
+    node = started(1)
+    node.submit()
+    node.wait(600)
+    resent: list[list[int]] = []
+    for member, later_ms in ((3, 0), (3, 0), (2, 0), (3, 499), (3, 1), (3, 0)):
+        node.now_ms += later_ms
+        node.receive(member, Status(view=1))
+        resent.append([receiver for receiver, _ in node.sent(Proposal)])
+    assert resent == [[3], [], [2], [], [3], []]
+
+
+def test_C6_a_member_that_floods_with_statuses_gets_what_is_lacking_but_now_and_then() -> None:
+    node = started(0)
+    node.certificates(*[node.nullification(view) for view in range(1, 4)])
+    node.wait(30)  # what is relayed to all of them is gone
+    lacking = ["send 3 certificates nullify 1, nullify 2, nullify 3"]
+    assert node.receive(3, Status(view=1)) == lacking
+    assert node.receive(3, Status(view=1)) == []
+    assert node.receive(2, Status(view=3)) == ["send 2 certificates nullify 3"]
+    node.now_ms += 100
+    assert node.receive(3, Status(view=1)) == lacking
+
+
 def test_C6_two_conflicting_finalisations_halt_the_node() -> None:
     node = started(0)
     block, other = node.make(1, None, 1), node.make(1, None, 2)
