@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,8 +125,7 @@ class Outbox:
         """Takes out what can no longer be accepted because one of these transactions used its nonce (T4)."""
         bodies = [_body_of(raw) for raw in final]
         used = {(body.author, body.nonce) for body in bodies}
-        for entry in self.pending():
-            body = entry.body()
+        for entry, body in self.bodies(self.pending()) if used else ():
             if (body.author, body.nonce) in used:
                 self.settle(entry.tx_id, final=False)
 
@@ -140,7 +140,8 @@ class Outbox:
         if entry is not None and (entry.pending or final):
             kept = self._done if final else self._void
             make_private(kept)
-            entry.path.replace(kept / entry.path.name)
+            with suppress(FileNotFoundError):  # another process settled it at the same time
+                entry.path.replace(kept / entry.path.name)
 
     def pending(self) -> list[Entry]:
         """What has no definite outcome yet, oldest first."""
@@ -157,8 +158,18 @@ class Outbox:
     def nonce_used(self, entry: Entry) -> bool:
         """Whether something that is final, as far as is remembered here, used the nonce of `entry` (T4)."""
         body = entry.body()
-        final = (one.body() for one in self._entries(self._done, pending=False))
-        return any((one.author, one.nonce) == (body.author, body.nonce) for one in final)
+        final = self.bodies(self._entries(self._done, pending=False))
+        return any((one.author, one.nonce) == (body.author, body.nonce) for _, one in final)
+
+    @staticmethod
+    def bodies(entries: Iterable[Entry]) -> Iterator[tuple[Entry, transaction_pb2.Body]]:
+        """Entries with what they say, but for what another process settles meanwhile. Raises KeyProblem."""
+        for entry in entries:
+            try:
+                body = entry.body()
+            except FileNotFoundError:
+                continue
+            yield entry, body
 
     def find(self, text: str) -> bytes:
         """The id that `text` names: 64 hex digits, or the beginning of one known here.
@@ -199,7 +210,10 @@ class Outbox:
         if not directory.is_dir():
             return []
         named = [path for path in directory.glob("*.ayni") if _NAME.fullmatch(path.stem)]
-        files = [(path.stat().st_mtime_ns, path) for path in named]
+        files: list[tuple[int, Path]] = []
+        for path in named:
+            with suppress(FileNotFoundError):  # another process has just settled it
+                files.append((path.stat().st_mtime_ns, path))
         return [Entry(bytes.fromhex(path.stem), path, pending) for _, path in sorted(files)]
 
     @staticmethod

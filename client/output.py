@@ -11,6 +11,7 @@ finite decimal is written with as many digits as tell it from its neighbours ("0
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -183,7 +184,7 @@ class Output:
         elif self._together is not None:
             self._together.append({"kind": kind, **document})
         else:
-            sys.stdout.write(json_text({"ayni": JSON_VERSION, "kind": kind, **document}))
+            write_out(json_text({"ayni": JSON_VERSION, "kind": kind, **document}))
 
     @contextmanager
     def together(self, kind: str, key: str) -> Iterator[None]:
@@ -199,9 +200,27 @@ class Output:
 
     def notice(self, text: str) -> None:
         """A line along the way ("sending …"); never mixed into the JSON."""
-        stream = sys.stderr if self.as_json else sys.stdout
-        stream.write(_lines(text) + "\n")
+        write_out(_lines(text) + "\n", sys.stderr if self.as_json else sys.stdout)
+
+
+def write_out(text: str, stream: IO[str] | None = None) -> None:
+    """Writes to `stream` (stdout) now; goes nowhere when nobody reads it any more.
+
+    That the reader is gone stops no payment that is on its way, and changes no exit code.
+    """
+    stream = stream or sys.stdout
+    try:
+        stream.write(text)
         stream.flush()
+    except BrokenPipeError:
+        _let_go(stream)
+
+
+def _let_go(stream: IO[str]) -> None:
+    """What is written to it from now on, what it holds still included, goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def json_text(document: Mapping[str, Any]) -> str:
@@ -230,7 +249,12 @@ def _harmless() -> type[Console]:
     from rich.console import Console
 
     class Harmless(Console):
-        """Prints texts printable, line by line."""
+        """Prints texts printable, line by line, and to nobody when nobody reads any more."""
+
+        def on_broken_pipe(self) -> None:
+            """See rich.console.Console."""
+            self.quiet = True
+            _let_go(self.file)
 
         def print(self, *objects: Any, **options: Any) -> None:
             """See rich.console.Console."""

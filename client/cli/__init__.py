@@ -7,11 +7,14 @@ stderr, and an exit code (client/errors.py). Never does a command's work.
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
 from typing import NamedTuple
 
@@ -19,6 +22,7 @@ import click
 
 from client.errors import ClientError, ExitCode
 
+_OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE}
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
@@ -94,6 +98,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `ayni`; returns its exit code. Whatever goes wrong is shown in three lines."""
+    _open_streams()
     try:
         result = cli.main(
             args=None if arguments is None else list(arguments), prog_name="ayni", standalone_mode=False
@@ -120,22 +125,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ClientError as problem:
         _show(problem.lines())
         return problem.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        return ExitCode.DONE
     except OSError as problem:
-        if problem.filename is None:
+        if problem.filename is None and problem.errno not in _OF_THE_MACHINE:
             return _show_bug(problem)
-        _show(
-            (
-                f"ayni: {problem.filename} cannot be used.",
-                f"  why:  {problem.strerror}.",
-                "  next: Choose another path, or see who may read and write this one.",
-            )
-        )
+        _show(_system_lines(problem))
         return ExitCode.USAGE
     except Exception as bug:
         return _show_bug(bug)
+
+
+def _open_streams() -> None:
+    """A program that was started without output or error stream writes them nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, io.StringIO())
+
+
+def _system_lines(problem: OSError) -> tuple[str, str, str]:
+    if problem.filename is None:
+        what = "what it says, or a file, cannot be written"
+        next_step = "Make room, and see with `ayni tx pending` what was sent before you run it again."
+    else:
+        what = f"{problem.filename} cannot be used"
+        next_step = "Choose another path, or see who may read and write this one."
+    return (f"ayni: {what}.", f"  why:  {problem.strerror}.", f"  next: {next_step}")
 
 
 def _show_bug(bug: Exception) -> ExitCode:
@@ -179,5 +192,7 @@ def _short(bug: Exception) -> str:
 
 
 def _show(lines: Sequence[str]) -> None:
-    sys.stdout.flush()
-    sys.stderr.write("\n".join(lines) + "\n")
+    for stream, text in ((sys.stdout, ""), (sys.stderr, "\n".join(lines) + "\n")):
+        with suppress(OSError):  # of one that is gone or full; the exit code says it still
+            stream.write(text)
+            stream.flush()

@@ -6,7 +6,6 @@ Statements are in client/statement.py, what is shown in client/views.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,7 @@ from client.cli.writing import Writing, writing_options
 from client.context import Context
 from client.errors import UsageProblem
 from client.files import write_file
-from client.output import parse_day
+from client.output import parse_day, write_out
 from ledger import limits
 
 if TYPE_CHECKING:
@@ -288,7 +287,7 @@ def statement_command(
         write_file(path, render_statement(statement, unit_of, form).encode())
         context.output.notice(f"statement of {account} written to {path}")
     elif as_csv:
-        sys.stdout.write(render_statement(statement, unit_of, form))
+        write_out(render_statement(statement, unit_of, form))
     else:
         document = statement_json(statement, unit_of)
         context.output.result(

@@ -90,9 +90,8 @@ class Import:
 
     def _find_final(self) -> None:
         """Looks each row up by its author and nonce: skipped when final with the same content."""
-        sent_here = {
-            body.nonce: (entry, body) for entry in self.context.outbox.known() if (body := entry.body())
-        }
+        outbox = self.context.outbox
+        sent_here = {body.nonce: (entry, body) for entry, body in outbox.bodies(outbox.known())}
         for position, row in enumerate(self.rows):
             body = _draft_of(row).parsed()
             if (same_id := sent_here.get(body.nonce)) is not None and same_id[1].author != body.author:
@@ -120,10 +119,11 @@ class Import:
     def _sign(self) -> None:
         keystore, network = self.context.keystore, self.context.network
         here = list(keystore.public_keys().values())
-        pending = self.context.outbox.pending()
+        pending = self.context.outbox.bodies(self.context.outbox.pending())
         # What is past its time is made anew, under the same nonce: at most one of both takes effect (T4).
-        valid = [entry for entry in pending if entry.body().expires_at_ms > now_ms()]
-        same = {content_of(entry.body()) + entry.body().nonce: entry for entry in valid}
+        same = {
+            content_of(body) + body.nonce: entry for entry, body in pending if body.expires_at_ms > now_ms()
+        }
         for position, row in enumerate(self.rows):
             if position in self.final:
                 continue

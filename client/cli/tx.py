@@ -17,7 +17,7 @@ from client.cli import tx_files, tx_import, tx_pending
 from client.cli.arguments import account_name
 from client.cli.legs import leg_options, legs_from
 from client.cli.options import output_file, shared_options
-from client.cli.writing import Writing, show_outcome, writing_options
+from client.cli.writing import Writing, show_outcome, take_note, writing_options
 from client.context import Context
 from client.describe import body_document, document_lines, message_document
 from client.documents import is_file
@@ -128,8 +128,8 @@ def wait(context: Context, name: str, wait_text: str) -> None:
     """Wait for the outcome of a transaction."""
     wanted = named_transaction(context, name)
     outcome = _awaited(context, wanted, duration_ms(wait_text))
-    context.outbox.hear(outcome)
     show_outcome(context, outcome)
+    take_note(context, [outcome])
     problem = outcome.error()
     if problem is not None:
         raise problem

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from client.cli.options import shared_options
+from client.cli.writing import take_note
 from client.context import Context
 from client.errors import ExitCode, NotFound, UsageProblem, worst
 from client.output import print_table, time_json, time_text
@@ -114,8 +115,6 @@ def _resend(context: Context, entries: Sequence[Entry], include_refused: bool) -
             f"sending {len(sent)}, of which {refused} had been refused: those become final if there is room"
         )
     outcomes = context.client.submit([entry.transaction() for entry in sent])
-    for outcome in outcomes:
-        context.outbox.hear(outcome)
     document = {
         "outcomes": [{"tx_id": one.tx_id.hex(), "outcome": str(one.kind)} for one in outcomes],
         "not_sent": [_entry_json(entry) for entry in held_back],
@@ -131,6 +130,7 @@ def _resend(context: Context, entries: Sequence[Entry], include_refused: bool) -
                 console.print(line, style="bold", soft_wrap=True)
 
     context.output.result("outcomes", document, render)
+    take_note(context, outcomes)
     return worst([*(one.exit_code for one in outcomes), *[ExitCode.REFUSED] * bool(held_back)])
 
 

@@ -1,8 +1,8 @@
 """What every command that signs and sends does the same way.
 
 Decides the order: who must sign, signatures, the id is shown, the bytes are made durable in the outbox,
-then they are sent, and one of the four outcomes is shown. Never builds a transaction: the command does,
-with `writing.stamp()`.
+then they are sent, one of the four outcomes is shown, and then the outbox takes note of it. Never builds a
+transaction: the command does, with `writing.stamp()`.
 
     @command.command()
     @writing_options
@@ -13,7 +13,8 @@ with `writing.stamp()`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from ayni.v1 import state_pb2, transaction_pb2
 from client.cli.options import FILE, shared_options
 from client.context import Context
 from client.drafts import Draft, with_signatures
-from client.errors import NoNode, OutcomeUnknown, UsageProblem
+from client.errors import KeyProblem, NoNode, OutcomeUnknown, UsageProblem
 from client.intents import same_intent
 from client.output import MS_PER_DAY, duration_ms, time_text
 from client.signers import missing_error, plan
@@ -118,10 +119,8 @@ class Writing:
         except NoNode as error:
             kept = "The signed bytes are kept: `ayni tx pending --resend` sends the same ones."
             raise NoNode(error.what, error.why, f"{error.next_step} {kept}") from error
-        outbox.hear(outcome)
-        if outcome.kind == "final":
-            outbox.forget_replaced([raw])
         show_outcome(self.context, outcome)
+        take_note(self.context, [outcome], final=[raw] if outcome.kind == "final" else [])
         problem = outcome.error()
         if problem is not None:
             raise problem
@@ -161,11 +160,12 @@ class Writing:
         if self.again or self.replaces:
             return
         body, today = draft.parsed(), now_ms() // MS_PER_DAY
-        for entry in (*self.context.outbox.pending(), *self.context.outbox.void()):
-            if entry.tx_id != draft.tx_id and same_intent(body, entry.body(), today):
+        outbox = self.context.outbox
+        for entry, earlier in outbox.bodies([*outbox.pending(), *outbox.void()]):
+            if entry.tx_id != draft.tx_id and same_intent(body, earlier, today):
                 if entry.pending:
                     raise _second_intent(entry)
-                if not self.context.outbox.nonce_used(entry):
+                if not outbox.nonce_used(entry):
                     raise _given_up_before(entry)
 
 
@@ -246,6 +246,22 @@ def show_outcome(context: Context, outcome: Outcome) -> None:
             console.print(f"final in block {outcome.height}, log position {outcome.log_index}{verified}")
 
     context.output.result("outcome", document, render)
+
+
+def take_note(context: Context, outcomes: Sequence[Outcome], final: Iterable[bytes] = ()) -> None:
+    """Takes note in the outbox of outcomes that were shown. `final`: the bytes of what is final of them.
+
+    Shown first: whoever is cut off in between finds them pending, and does not think they were never sent.
+    And what was shown stands, whatever becomes of the outbox.
+    """
+    try:
+        for outcome in outcomes:
+            context.outbox.hear(outcome)
+        context.outbox.forget_replaced(final)
+    except (OSError, KeyProblem) as problem:
+        why = problem.strerror if isinstance(problem, OSError) else problem.what
+        notice = f"the outbox could not take note of it ({why}); `ayni tx pending` may still list it"
+        sys.stderr.write(f"{notice}\n")
 
 
 def _second_intent(entry: Entry) -> UsageProblem:

@@ -100,6 +100,32 @@ def test_a_damaged_file_is_told_and_never_sent(outbox: Outbox, node: FakeNode) -
         entry.transaction()
 
 
+def test_what_another_process_settles_meanwhile_is_passed_over(outbox: Outbox, node: FakeNode) -> None:
+    outbox.put([raw(node, 1), raw(node, 2)])
+    entries = outbox.pending()
+    Outbox(entries[0].path.parent.parent).settle(entries[0].tx_id, final=True)
+    assert [entry.tx_id for entry, _ in outbox.bodies(entries)] == [entries[1].tx_id]
+    outbox.settle(entries[0].tx_id, final=True)
+    outbox.settle(entries[0].tx_id, final=False)
+    assert [entry.tx_id for entry in outbox.pending()] == [entries[1].tx_id]
+
+
+def test_what_became_final_is_told_though_the_outbox_cannot_take_note_of_it(
+    ayni: Ayni, outbox: Outbox, node: FakeNode
+) -> None:
+    outbox.put([raw(node)])
+    (outbox.pending()[0].path.parent.parent / "done").write_text("a file is in the way")
+    arguments = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "2", "EUC")
+    result = ayni(*arguments)
+    assert (result.code, result.out.splitlines()[1]) == (
+        0, "final in block 1, log position 0; receipt verified",
+    )  # fmt: skip
+    assert result.err == (
+        "the outbox could not take note of it (Not a directory); `ayni tx pending` may still list it\n"
+    )
+    assert ayni(*arguments).code == 2  # and it is not paid a second time
+
+
 def test_an_id_is_named_by_its_beginning(outbox: Outbox, node: FakeNode) -> None:
     outbox.put([raw(node)])
     whole = id_of(raw(node)).hex()
