@@ -182,6 +182,7 @@ class PeriodRecord(NamedTuple):
     open_period: int = 0
     last_close_ms: int = 0
     expiry_done_until: int = 0
+    opened_log_index: int = 0
 
 
 class ExpiryDayRecord(NamedTuple):
@@ -296,7 +297,11 @@ SCHEMAS.update(
         ),
         DueDecisionsRecord: Schema(_S.DueDecisionsRecord, ("tx_ids", "blobs")),
         PeriodRecord: Schema(
-            _S.PeriodRecord, ("open_period", "uint"), ("last_close_ms", "uint"), ("expiry_done_until", "uint")
+            _S.PeriodRecord,
+            ("open_period", "uint"),
+            ("last_close_ms", "uint"),
+            ("expiry_done_until", "uint"),
+            ("opened_log_index", "uint"),
         ),
         ExpiryDayRecord: Schema(_S.ExpiryDayRecord, ("entries", "uint")),
         ExpiryEntry: Schema(_S.ExpiryEntry, ("holder", "text"), ("class_id", "text")),

@@ -220,14 +220,16 @@ class DueDecisionsRecord(_message.Message):
     def __init__(self, tx_ids: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class PeriodRecord(_message.Message):
-    __slots__ = ("open_period", "last_close_ms", "expiry_done_until")
+    __slots__ = ("open_period", "last_close_ms", "expiry_done_until", "opened_log_index")
     OPEN_PERIOD_FIELD_NUMBER: _ClassVar[int]
     LAST_CLOSE_MS_FIELD_NUMBER: _ClassVar[int]
     EXPIRY_DONE_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    OPENED_LOG_INDEX_FIELD_NUMBER: _ClassVar[int]
     open_period: int
     last_close_ms: int
     expiry_done_until: int
-    def __init__(self, open_period: _Optional[int] = ..., last_close_ms: _Optional[int] = ..., expiry_done_until: _Optional[int] = ...) -> None: ...
+    opened_log_index: int
+    def __init__(self, open_period: _Optional[int] = ..., last_close_ms: _Optional[int] = ..., expiry_done_until: _Optional[int] = ..., opened_log_index: _Optional[int] = ...) -> None: ...
 
 class ExpiryDayRecord(_message.Message):
     __slots__ = ("entries",)

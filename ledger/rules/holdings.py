@@ -192,6 +192,10 @@ class ClassBook:
             return held
         return held - self._of(account).outstanding()
 
+    def dues_total(self, organisation: str) -> int:
+        """What the pool owes it in the unit, as this transaction has it; negative: what it owes the pool."""
+        return self._of(organisation).dues_total()
+
     def outstanding_change(self, issuer: str) -> int:
         """By how much this transaction has changed what `issuer` has outstanding in the class."""
         return self._of(issuer).outstanding_change()

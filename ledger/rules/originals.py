@@ -12,6 +12,8 @@ from functools import cached_property
 from typing import Any, Final, NamedTuple, Protocol
 
 from ayni.v1 import credit_pb2, entitlements_pb2, result_pb2
+from ledger import refusals
+from ledger.amounts import shown
 from ledger.books import pay
 from ledger.records import Lot, ReversedRecord
 from ledger.refusals import Refusal
@@ -145,14 +147,37 @@ class _OfClass:
     ) -> ReversedRecord | Refusal:
         """R5: the holder's lots again, latest first, and dues back; of hours also what was earned by it."""
         lots = lots_to_restore(self._uses.get(line.original_line, ()), before.amount, line.amount)
+        book = self._book(context)
         refusal = (
             open_account(context.state, holder, line.field)
             or _issuers_open(context.state, lots, line)
-            or self._book(context).unredeem(holder, provider, lots, line.position, line.field, line.reason)
+            or book.unredeem(holder, provider, lots, line.position, line.field, line.reason)
+            or self._covered(context, book, provider, lots, line)
         )
         if not refusal and self._policy.kind == HOURS:
             refusal = self._cancel(context, provider, served_by, line)
         return refusal or before._replace(amount=before.amount + line.amount)
+
+    def _covered(
+        self, context: Context, book: ClassBook, provider: str, lots: Iterable[Lot], line: Line
+    ) -> Refusal | None:
+        """R5: after a close, which may have paid it, what the provider comes to owe must be available."""
+        state, unit = context.state, self._policy.unit
+        given_back = sum([lot.amount for lot in lots if lot.issuer != provider])
+        owed = max(0, -book.dues_total(provider))
+        record = state.balance(provider, unit)
+        available = record.balance + record.credit_limit - owed
+        of_period = self._log_index >= state.period().opened_log_index
+        if available >= 0 or of_period or not (given_back and owed):
+            return None
+        return Refusal(
+            refusals.LIMIT_EXCEEDED,
+            line.field,
+            f"{provider} cannot give back {shown(state, given_back, unit)} of dues: balance"
+            f" {shown(state, record.balance, unit)}, credit limit {shown(state, record.credit_limit, unit)},"
+            f" dues owed then {shown(state, owed, unit)}, available then {shown(state, available, unit)};"
+            " take back less, or send again when it has more",
+        )
 
 
 class IssueOriginal(_OfClass):

@@ -67,7 +67,10 @@ def _close_period(context: Context, author: str, payload: Any) -> Refusal | None
     )
     period = state.period()
     looked_until = max(period.expiry_done_until, context.today - 1)
-    state.put(records.PERIOD_KEY, records.PeriodRecord(period.open_period + 1, context.time_ms, looked_until))
+    opened = records.PeriodRecord(
+        period.open_period + 1, context.time_ms, looked_until, context.log_index + 1
+    )
+    state.put(records.PERIOD_KEY, opened)
     return None
 
 

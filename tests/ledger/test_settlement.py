@@ -231,7 +231,7 @@ def test_the_settlement_is_kept_and_the_next_period_opens() -> None:
     bare.close()
     kept = bare.state.get(records.SettlementRecord, records.settlement_key(1)).settlement
     assert kept == bare.result.settlement.SerializeToString(deterministic=True)
-    assert bare.state.period() == records.PeriodRecord(2, bare.time_ms, 20_456)
+    assert bare.state.period() == records.PeriodRecord(2, bare.time_ms, 20_456, bare.log_index)
     assert [unit.unit for unit in bare.result.settlement.units] == ["EUC", "HRS"]
 
 
