@@ -28,21 +28,29 @@ def dues_of_period(context: Context, issuer: str, unit: str) -> int:
 
 
 def check_ceiling(
-    context: Context, issuer: str, unit: str, issued: int, field: str, dues: int = 0
+    context: Context, issuer: str, unit: str, issued: int, field: str, dues: int = 0, *, again: bool = False
 ) -> Refusal | None:
-    """E2: outstanding + `issued` + arrears ≤ ceiling; `dues`: what counts beside arrears."""
+    """E2: outstanding + `issued` + arrears ≤ ceiling; `dues`: what counts beside arrears.
+
+    `again` (R5): it was issued before, and is outstanding again.
+    """
     record = context.state.organisation_unit(issuer, unit)
     owed = arrears(record, context.state.period().open_period)
     if record.outstanding + issued + owed + dues <= record.ceiling:
         return None
     state = context.state
     of_period = f", dues of this period {shown(state, dues, unit)}" if dues else ""
+    so, remedy = (
+        (f"this makes {shown(state, issued, unit)} outstanding again", "take back less")
+        if again
+        else (f"this issues {shown(state, issued, unit)}", "issue less")
+    )
     return Refusal(
         refusals.CEILING_EXCEEDED,
         field,
         f"{issuer} may have {shown(state, record.ceiling, unit)} outstanding:"
         f" {shown(state, record.outstanding, unit)} are, arrears are {shown(state, owed, unit)}{of_period},"
-        f" and this issues {shown(state, issued, unit)}; issue less, or have a decision raise the ceiling",
+        f" and {so}; {remedy}, or have a decision raise the ceiling",
     )
 
 

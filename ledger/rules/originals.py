@@ -18,6 +18,7 @@ from ledger.books import pay
 from ledger.records import Lot, ReversedRecord
 from ledger.refusals import Refusal
 from ledger.rule import Context, open_account
+from ledger.rules.ceilings import check_ceiling
 from ledger.rules.classes import CREDIT, HOURS, ClassPolicy
 from ledger.rules.deposits import return_deposit
 from ledger.rules.holdings import ClassBook
@@ -152,11 +153,34 @@ class _OfClass:
             open_account(context.state, holder, line.field)
             or _issuers_open(context.state, lots, line)
             or book.unredeem(holder, provider, lots, line.position, line.field, line.reason)
+            or self._within_ceilings(context, book, provider, lots, line)
             or self._covered(context, book, provider, lots, line)
         )
         if not refusal and self._policy.kind == HOURS:
             refusal = self._cancel(context, provider, served_by, line)
         return refusal or before._replace(amount=before.amount + line.amount)
+
+    def _within_ceilings(
+        self, context: Context, book: ClassBook, provider: str, lots: Iterable[Lot], line: Line
+    ) -> Refusal | None:
+        """R5: what was issued since in its place counts, or each reversal would raise the ceiling.
+
+        Of hours, who earned them loses as much, and what is owed of the period counted when more was issued.
+        """
+        hours, of_period = self._policy.kind == HOURS, self._of_open_period(context)
+        for issuer in dict.fromkeys([lot.issuer for lot in lots]):
+            if hours and (of_period or issuer == provider):
+                continue
+            change = book.outstanding_change(issuer)
+            if change > 0 and (
+                refusal := check_ceiling(context, issuer, self._policy.unit, change, line.field, again=True)
+            ):
+                return refusal
+        return None
+
+    def _of_open_period(self, context: Context) -> bool:
+        """Whether no close came since."""
+        return self._log_index >= context.state.period().opened_log_index
 
     def _covered(
         self, context: Context, book: ClassBook, provider: str, lots: Iterable[Lot], line: Line
@@ -167,8 +191,7 @@ class _OfClass:
         owed = max(0, -book.dues_total(provider))
         record = state.balance(provider, unit)
         available = record.balance + record.credit_limit - owed
-        of_period = self._log_index >= state.period().opened_log_index
-        if available >= 0 or of_period or not (given_back and owed):
+        if available >= 0 or self._of_open_period(context) or not (given_back and owed):
             return None
         return Refusal(
             refusals.LIMIT_EXCEEDED,
