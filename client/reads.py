@@ -1,6 +1,7 @@
 """Reads that need more than one question: statements, the unit of each class, lists cut at a limit.
 
-Decides nothing about trust; a statement that does not add up is refused in client/statement.py.
+Decides that amounts of a class are counted in the unit that is proven to be the class's; a statement that
+does not add up is refused in client/statement.py.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ayni.v1 import ledger_service_pb2
+from ayni.v1 import entitlements_pb2, ledger_service_pb2
 from client.errors import NotFound
 from client.output import Unit
 from client.statement import Page, Statement, read_statement
 from client.views.classes import class_units
+from ledger import limits, records
 
 if TYPE_CHECKING:
     from client.api import Client
@@ -23,9 +25,37 @@ def units_of_classes(client: Client) -> dict[str, Unit]:
     return class_units(client.classes(), client.units)
 
 
+class ProvenUnits(dict[str, Unit]):
+    """The unit of every class: which there are is a node's word, what an amount is counted in is proven."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__(units_of_classes(client))
+        self._client = client
+        self._proven: dict[str, Unit] = {}
+
+    def __getitem__(self, class_id: str) -> Unit:
+        if class_id not in self._proven:
+            self._proven[class_id] = class_unit(self._client, class_id)
+        return self._proven[class_id]
+
+
 def class_unit(client: Client, class_id: str) -> Unit:
-    """The unit of one class. Raises NotFound."""
-    return client.units[class_entry(client.classes(class_id), class_id).record.definition.unit]
+    """The unit of one class, proven. Raises NotFound, VerificationFailed."""
+    return client.units[class_definition(client, class_id).unit]
+
+
+def class_definition(client: Client, class_id: str) -> entitlements_pb2.DefineClass:
+    """What a class is, proven: an amount typed in another unit would be signed as another amount.
+
+    Raises NotFound, VerificationFailed.
+    """
+    if not limits.CLASS_NAME.match(class_id):
+        raise _no_class(class_id)
+    _, proven = client.state_proof(records.class_key(class_id))
+    if proven.value is None:
+        raise _no_class(class_id)
+    kept = records.decode(records.ClassRecord, proven.value)
+    return entitlements_pb2.DefineClass.FromString(kept.definition or b"")
 
 
 def class_entry(
@@ -35,7 +65,11 @@ def class_entry(
     for entry in classes.classes:
         if entry.class_id == class_id:
             return entry
-    raise NotFound(
+    raise _no_class(class_id)
+
+
+def _no_class(class_id: str) -> NotFound:
+    return NotFound(
         f"There is no class '{class_id}'.",
         "Classes are named like shares-2026@emilia/cadiai or hours@emilia.",
         "See `ayni class list`.",

@@ -107,9 +107,9 @@ def _service_losers(host: str, line: entitlements_pb2.ServiceLine) -> tuple[str,
 
 
 def _definition(client: Client, class_id: str) -> tuple[entitlements_pb2.DefineClass, Unit]:
-    from client.reads import class_entry
+    from client.reads import class_definition
 
-    definition = class_entry(client.classes(class_id), class_id).record.definition
+    definition = class_definition(client, class_id)
     return definition, client.units[definition.unit]
 
 

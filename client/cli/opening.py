@@ -22,7 +22,7 @@ def import_rows(asked: Asked) -> ExitCode:
     Of kind balance: id, kind, debtor, creditor, unit, amount; optional reference, document_hash.
     Of kind holding: id, kind, issuer, holder, class, amount, date; optional document_hash.
     """
-    from client.reads import units_of_classes
+    from client.reads import ProvenUnits
 
-    classes = units_of_classes(asked.context.client)
+    classes = ProvenUnits(asked.context.client)
     return asked.run(OPENING_COLUMNS, opening_builder(asked.context.units, classes), classes)

@@ -27,8 +27,11 @@ from ayni.v1 import (
     transaction_pb2,
 )
 from client.networks import Network, NodeAddress
-from proofs import domains, merkle
+from ledger import records
+from proofs import domains, merkle, statetree
 from proofs.signing import SigningKey
+
+STATE_TREE_BITS = 4
 
 
 def seeded(name: str) -> SigningKey:
@@ -52,7 +55,11 @@ def signed_genesis(*names: str) -> genesis_pb2.SignedGenesis:
         genesis_pb2.Unit(code="HRS", scale=60, nature=genesis_pb2.NATURE_HOURS),
     ]
     body = genesis_pb2.Genesis(
-        network="valley", time_ms=1_700_000_000_000, state_tree_bits=4, federations=federations, units=units
+        network="valley",
+        time_ms=1_700_000_000_000,
+        state_tree_bits=STATE_TREE_BITS,
+        federations=federations,
+        units=units,
     ).SerializeToString(deterministic=True)
     message = domains.genesis_message(domains.genesis_hash(body))
     signatures = [
@@ -81,6 +88,9 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
     federations: tuple[str, ...] = ("emilia", "lazio")
     accounts: dict[str, state_pb2.AccountRecord] = field(default_factory=dict)
     classes: list[entitlements_pb2.DefineClass] = field(default_factory=list)
+    """What it says the classes are,"""
+    written_classes: list[entitlements_pb2.DefineClass] = field(default_factory=list)
+    """and what they are, when it lies."""
     judge: Judge = lambda body: None
     unknown_first: int = 0
     """How many outcomes are unknown before the node knows any."""
@@ -194,6 +204,42 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
         ]
         return ledger_service_pb2.ListClassesResponse(classes=entries)
 
+    def GetStateProof(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Of a class; the network's state holds nothing else."""
+        written = {
+            records.class_key(one.class_id): records.encode(
+                records.ClassRecord(one.SerializeToString(deterministic=True))
+            )
+            for one in self.written_classes or self.classes
+        }
+        buckets: list[dict[bytes, bytes]] = [{} for _ in range(1 << STATE_TREE_BITS)]
+        for key, value in written.items():
+            key_hash = statetree.key_hash(key)
+            bucket = buckets[statetree.bucket_of(key_hash, STATE_TREE_BITS)]
+            bucket[key_hash] = statetree.value_hash(value)
+        hashes = b"".join(statetree.bucket_hash(sorted(bucket.items())) for bucket in buckets)
+        levels = statetree.levels(hashes, STATE_TREE_BITS)
+        key_hash = statetree.key_hash(request.key)
+        position = statetree.bucket_of(key_hash, STATE_TREE_BITS)
+        others = sorted(buckets[position].items())
+        path = []
+        for level, bits in zip(levels, statetree.node_bits(STATE_TREE_BITS), strict=False):
+            first = position >> bits << bits
+            children = range(first, first + (1 << bits))
+            path += [level[32 * child : 32 * child + 32] for child in children if child != position]
+            position >>= bits
+        header, finalization = self._final_block(len(self.log) + 1, bytes(32), levels[-1])
+        return receipt_pb2.StateProof(
+            genesis=self.genesis,
+            key=request.key,
+            value=written.get(request.key, b""),
+            absent=request.key not in written,
+            bucket=[own + value_hash for own, value_hash in others if own != key_hash],
+            path=path,
+            header=header,
+            finalization=finalization,
+        )
+
     # What it does -----------------------------------------------------------------------------------
 
     def _fail(self, context: grpc.ServicerContext) -> None:
@@ -245,23 +291,7 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
         frontier, nodes = merkle.Frontier().extend(leaves)
         stored = {(level, position): digest for level, position, digest in nodes}
         stored |= {(0, position): leaf for position, leaf in enumerate(leaves)}
-        header = block_pb2.Header(
-            parent=self.genesis_hash,
-            height=size,
-            view=size,
-            time_ms=1_700_000_000_500,
-            body_hash=bytes(32),
-            log_size=size,
-            log_root=frontier.root(),
-            state_root=bytes(32),
-        ).SerializeToString(deterministic=True)
-        digest = domains.block_digest(header)
-        kind = block_pb2.VOTE_KIND_FINALIZE
-        message = domains.vote_message(self.genesis_hash, 0, size, kind, digest)
-        signatures = [
-            block_pb2.MemberSignature(member=member, signature=seeded(f"{name} consensus").sign(message))
-            for member, name in enumerate(self.federations)
-        ]
+        header, finalization = self._final_block(size, frontier.root(), bytes(32))
         raw, result = self.log[index]
         path = merkle.inclusion_path(index, size, lambda level, position: stored[level, position])
         return receipt_pb2.Receipt(
@@ -271,8 +301,31 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
             log_index=index + 1 if self.spoil_receipts else index,
             inclusion_path=path,
             header=header,
-            finalization=block_pb2.Certificate(view=size, kind=kind, digest=digest, signatures=signatures),
+            finalization=finalization,
         )
+
+    def _final_block(
+        self, height: int, log_root: bytes, state_root: bytes
+    ) -> tuple[bytes, block_pb2.Certificate]:
+        """A header of so many transactions, and the certificate of all members."""
+        header = block_pb2.Header(
+            parent=self.genesis_hash,
+            height=height,
+            view=height,
+            time_ms=1_700_000_000_500,
+            body_hash=bytes(32),
+            log_size=height,
+            log_root=log_root,
+            state_root=state_root,
+        ).SerializeToString(deterministic=True)
+        digest = domains.block_digest(header)
+        kind = block_pb2.VOTE_KIND_FINALIZE
+        message = domains.vote_message(self.genesis_hash, 0, height, kind, digest)
+        signatures = [
+            block_pb2.MemberSignature(member=member, signature=seeded(f"{name} consensus").sign(message))
+            for member, name in enumerate(self.federations)
+        ]
+        return header, block_pb2.Certificate(view=height, kind=kind, digest=digest, signatures=signatures)
 
 
 def tx_id_of(raw: bytes) -> bytes:

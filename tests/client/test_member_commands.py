@@ -329,6 +329,30 @@ def test_every_bad_row_of_a_services_file_is_named(ayni: Ayni, node: FakeNode, t
     assert node.seen == []
 
 
+def test_what_an_amount_of_a_class_is_counted_in_is_not_the_nodes_to_say(
+    ayni: Ayni, node: FakeNode, tmp_path: Path
+) -> None:
+    """It says that hours are counted in hundredths: another amount would be signed than was typed."""
+    node.written_classes = list(node.classes)
+    node.classes = [
+        entitlements_pb2.DefineClass(class_id=SHARES, kind=entitlements_pb2.KIND_SHARE, unit="HRS"),
+        entitlements_pb2.DefineClass(class_id=HOURS, kind=entitlements_pb2.KIND_HOURS, unit="EUC"),
+    ]
+    given = ayni("entitlement", "give", HOURS, "2:30", "--from", "emilia/cadiai:m-1", "--to", "lazio/coop")
+    assert written(given, node).give_entitlements.amount_minor == 150
+    path = tmp_path / "opening.csv"
+    path.write_text(
+        "id,kind,issuer,holder,class,amount,date\n"
+        f"1,holding,emilia/cadiai,emilia/cadiai:m-1,{SHARES},10,2020-01-01\n"
+    )
+    assert ayni("opening", "import", path, "--yes").code == 0
+    [line] = body_of(node.log[1][0]).opening.lines
+    assert line.holding.amount_minor == 1_000
+    node.written_classes = [entitlements_pb2.DefineClass(class_id=SHARES, unit="EUC")]
+    made_up = ayni("entitlement", "give", HOURS, "1", "--from", "emilia/cadiai:m-1", "--to", "lazio/coop")
+    assert (made_up.code, three_lines(made_up.err)[0]) == (8, f"ayni: There is no class '{HOURS}'.")
+
+
 def test_entitlements_are_given_donated_and_redeemed(ayni: Ayni, node: FakeNode) -> None:
     for arguments in (
         ("give", HOURS, "2", "--from", "emilia/cadiai:m-1", "--to", "lazio/coop", "--reference", "thanks"),
