@@ -64,9 +64,10 @@ class Application(Protocol):
         """
         ...
 
-    def executable_pending(self, parent: bytes) -> bool:
+    def executable_pending(self, parent: bytes) -> bool | None:
         """Return whether a transaction waits that could go into a block on the executed block `parent`.
 
-        Cheap: it is asked after most steps. False if `parent` is not known.
+        Cheap: it is asked after most steps. None if looking at all that waits would not be: it is asked
+        again in a step of its own. False if `parent` is not known.
         """
         ...

@@ -265,7 +265,14 @@ class Round:
             return False  # we are behind: others decide whether there is work
         if self._pacing.heartbeat_due(now_ms):
             return True
-        return self._application.executable_pending(self.tree.tip.digest)
+        return self._pending(self.tree.tip)
+
+    def _pending(self, parent: Block) -> bool:
+        """Return whether there is work on a block, as far as was looked; the rest is for another step."""
+        found = self._application.executable_pending(parent.digest)
+        if found is None:
+            self.execution.backlog = True
+        return bool(found)
 
     def _propose(self, now_ms: int) -> None:
         """Propose on the highest notarised block, if this view is ours and a block is wanted (C1, C10)."""
@@ -341,7 +348,7 @@ class Round:
         try:
             if (
                 self.tree.carriers(parent.digest) < UNFINAL_WITH_TRANSACTIONS_MAX
-                and self._application.executable_pending(parent.digest)
+                and self._pending(parent)
                 and (built := self._application.build(slot)) is not None
             ):
                 return built

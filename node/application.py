@@ -23,6 +23,11 @@ BLOCK_TRANSACTIONS_AIM = 1_000
 BLOCK_BYTES_AIM = 384 * 1024
 """A block is to be executed by everybody well within a view; the rules allow four to ten times more."""
 
+PROBED_A_STEP = 64
+"""Waiting transactions tried in one step of consensus in search of one that the rules accept,"""
+PROBING_MS = 20
+"""and no further one after so long: one may have a megabyte of legs. A full mempool would take seconds."""
+
 Refused = Callable[[bytes, Refusal], None]
 
 
@@ -81,7 +86,7 @@ class LedgerApplication:
                     f"at most {CLOCK_DIFFERENCE_MAX_MS} ms are accepted"
                 )
 
-    def executable_pending(self, parent: bytes) -> bool:
+    def executable_pending(self, parent: bytes) -> bool | None:
         """See `consensus.application.Application.executable_pending`."""
         fresh = self._mempool.take_fresh()
         if parent != self._probed_parent:
@@ -107,14 +112,21 @@ class LedgerApplication:
         now_ms = max(self._clock_ms(), self._time_of(parent) + 1)
         return self._chain.refusal_now(entry.tx, parent, now_ms)
 
-    def _probe(self, parent: bytes) -> bool:
-        """Looks for one waiting transaction that the rules accept; what they refuse is reported."""
-        now_ms = max(self._clock_ms(), self._time_of(parent) + 1)
+    def _probe(self, parent: bytes) -> bool | None:
+        """Looks for one waiting transaction that the rules accept; what they refuse is reported. None when a
+        step's share of them brought none, and others are left."""
+        left = PROBED_A_STEP
+        began_ms = self._clock_ms()
+        now_ms = max(began_ms, self._time_of(parent) + 1)
         while self._unprobed:
             tx_id = self._unprobed.popleft()
             entry = self._mempool.get(tx_id)
             if entry is None or any(tx_id in transactions for transactions in self._in_flight):
                 continue
+            if left == 0 or self._clock_ms() - began_ms >= PROBING_MS:
+                self._unprobed.appendleft(tx_id)
+                return None
+            left -= 1
             refusal = self._chain.refusal_now(entry.tx, parent, now_ms)
             if refusal is None:
                 self._executable = tx_id

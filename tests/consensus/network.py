@@ -56,11 +56,16 @@ class FakeLedger:
         self.final_transactions: list[bytes] = []
         self.refuse: Callable[[Header, bytes], str] = lambda header, body: ""
         """Set by a test to make the rules refuse a block."""
+        self.looks_left = 0
+        """How often it has not looked far enough yet to say whether there is work."""
 
     def state(self, digest: bytes) -> State:
         return self._states[digest]
 
-    def executable_pending(self, parent: bytes) -> bool:
+    def executable_pending(self, parent: bytes) -> bool | None:
+        if self.looks_left:
+            self.looks_left -= 1
+            return None
         state = self._states.get(parent)
         return state is not None and any(tx not in state.included for tx in self.pending)
 

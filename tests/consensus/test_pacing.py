@@ -7,6 +7,7 @@ import pytest
 from ayni.v1.block_pb2 import Proposal
 from ayni.v1.peer_service_pb2 import Status, Votes
 from consensus.config import FUTURE_VIEWS_MAX, UNFINAL_WITH_TRANSACTIONS_MAX, ConsensusConfig
+from consensus.events import SetTimer, TransactionsPending
 from consensus.leader import leader_of, silent_views
 from consensus.pacing import timeout_ms
 from tests.consensus.network import FINALIZE, NOTARIZE, NULLIFY, vote
@@ -87,6 +88,24 @@ def test_C10_a_transaction_that_comes_meanwhile_is_proposed_at_once() -> None:
     node.receive(1, node.proposal(block))
     node.certificates(node.notarization(block))
     assert node.submit() == ["persist block 2, vote notarize 2", "broadcast proposal 2"]
+
+
+def test_C10_looking_for_work_goes_on_in_steps_of_its_own_until_it_is_found() -> None:
+    node = started(1)
+    node.ledger.looks_left = 3
+    assert node.submit() == []
+    assert [effect for effect in node.effects if isinstance(effect, SetTimer)] == [SetTimer(node.now_ms)]
+    assert node.wait(0) == ["persist block 1, vote notarize 1", "broadcast proposal 1"]
+
+
+def test_C10_looking_for_work_in_vain_ends_in_quiet() -> None:
+    node = started(1)
+    node.ledger.looks_left = 3
+    node.step(TransactionsPending())
+    node.wait(0)
+    assert node.ledger.looks_left == 0
+    assert node.machine.quiet
+    assert node.timer_ms is not None and node.timer_ms > node.now_ms
 
 
 def test_C10_at_most_eight_unfinal_blocks_carry_transactions() -> None:

@@ -1,19 +1,29 @@
-"""The ledger as consensus sees it: how far from its own clock a node lets a block's time be (B2)."""
+"""The ledger as consensus sees it: how far from its own clock a node lets a block's time be (B2), and how
+much it looks through at a time in search of work."""
 
 from __future__ import annotations
 
 import pytest
 
+from ayni.v1.keys_pb2 import KeySet
+from ayni.v1.members_pb2 import NewAccount, OpenAccounts
 from config import MempoolSection
 from consensus.application import BlockSlot, BlockUntimely
 from ledger.chain import Chain
+from ledger.refusals import Refusal
 from ledger.state import MemoryReader
 from ledger.transactions import parse_transaction
-from node.application import CLOCK_DIFFERENCE_MAX_MS, LedgerApplication
+from node.application import CLOCK_DIFFERENCE_MAX_MS, PROBED_A_STEP, PROBING_MS, LedgerApplication
 from node.mempool import Mempool
 from tests.audit.history import History
+from tests.vectors.founding import key
 
 START_MS = 1_800_000_000_000
+OPENED = OpenAccounts(
+    accounts=[
+        NewAccount(account="emilia/coop", keys=KeySet(threshold=1, public_keys=[key("coop").public_key]))
+    ]
+)
 
 
 class Node:
@@ -23,9 +33,16 @@ class Node:
         reader = MemoryReader(history.document.state_tree_bits)
         reader.write(Chain.founding_records(history.founding))
         chain = Chain(history.founding, reader, None)
-        mempool = Mempool(MempoolSection(), lambda raw: parse_transaction(raw, history.hash))
+        self.mempool = Mempool(MempoolSection(), lambda raw: parse_transaction(raw, history.hash))
         self.now_ms = START_MS
-        self.application = LedgerApplication(chain, mempool, lambda: self.now_ms, lambda tx_id, refusal: None)
+        self.each_takes_ms = 0
+        self.refused: list[bytes] = []
+        self.application = LedgerApplication(chain, self.mempool, lambda: self.now_ms, self._refuse)
+
+    def _refuse(self, tx_id: bytes, _: Refusal) -> None:
+        self.now_ms += self.each_takes_ms
+        self.mempool.remove([tx_id])
+        self.refused.append(tx_id)
 
 
 @pytest.fixture
@@ -52,3 +69,54 @@ def test_a_block_is_timely_up_to_ten_seconds_from_the_voter_s_clock(history: His
         f" {voter.now_ms}; at most {CLOCK_DIFFERENCE_MAX_MS} ms are accepted"
     )
     voter.application.check(block.header, block.body, timely=False)  # what a quorum voted for
+
+
+# --- looking for work -----------------------------------------------------------------------------------
+
+
+def waiting(node: Node, history: History, count: int, good: int = -1) -> list[bytes]:
+    """So many transactions that wait; those that are not `good` are refused: nobody knows their author."""
+    history.time_ms = START_MS
+    ids = []
+    for number in range(count):
+        tx = history.tx("emilia" if number == good else "nobody", open_accounts=OPENED)
+        assert node.mempool.add(tx, START_MS, is_local=True).is_in
+        ids.append(tx.tx_id)
+    return ids
+
+
+def test_a_step_looks_at_so_much_of_what_waits_and_the_next_ones_at_the_rest(history: History) -> None:
+    node = Node(history)
+    ids = waiting(node, history, 2 * PROBED_A_STEP + 1, good=2 * PROBED_A_STEP)
+    assert node.application.executable_pending(history.hash) is None
+    assert node.refused == ids[:PROBED_A_STEP]
+    assert node.application.executable_pending(history.hash) is None
+    assert node.application.executable_pending(history.hash) is True
+    assert node.refused == ids[:-1]
+    assert node.application.executable_pending(history.hash) is True  # it is known, and not looked for again
+
+
+def test_what_comes_while_much_is_left_to_look_at_is_looked_at_in_its_turn(history: History) -> None:
+    node = Node(history)
+    waiting(node, history, PROBED_A_STEP + 1)
+    assert node.application.executable_pending(history.hash) is None
+    waiting(node, history, 1, good=0)
+    assert node.application.executable_pending(history.hash) is True
+    assert len(node.refused) == PROBED_A_STEP + 1
+
+
+def test_where_nothing_that_waits_is_executable_that_is_known_in_the_end(history: History) -> None:
+    node = Node(history)
+    waiting(node, history, PROBED_A_STEP)
+    assert node.application.executable_pending(history.hash) is False
+    assert len(node.mempool) == 0
+
+
+def test_a_step_looks_at_no_more_once_it_has_taken_long(history: History) -> None:
+    node = Node(history)
+    waiting(node, history, 3)
+    node.each_takes_ms = PROBING_MS // 2 + 1
+    assert node.application.executable_pending(history.hash) is None
+    assert len(node.refused) == 2
+    assert node.application.executable_pending(history.hash) is False
+    assert len(node.refused) == 3
