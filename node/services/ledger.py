@@ -21,7 +21,8 @@ from node.services.errors import Unavailable, WrongNetwork, abort, answers
 from node.services.status import NodeStatus
 from node.statements import Statements
 from node.store import StoreError
-from node.submit import Doors, Stream, Submissions, messages
+from node.stream import Stream, messages
+from node.submit import Doors, Submissions
 from node.turns import Streams, TooMany, Turn, Turns, client_of
 from proofs.merkle import consistency_path
 

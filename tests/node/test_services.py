@@ -25,7 +25,7 @@ from node import submit, turns
 from node.daemon import Node
 from node.services.ledger import LedgerService
 from node.services.status import Consensus, NodeStatus
-from node.submit import messages
+from node.stream import messages
 from proofs.domains import genesis_hash
 from proofs.merkle import verify_consistency
 from proofs.receipts import verify_receipt, verify_state_proof

@@ -10,8 +10,10 @@ import pytest_asyncio
 
 from ayni.v1 import ledger_service_pb2 as pb
 from ledger.rule import ParsedTransaction
+from node import stream as stream_module
 from node import submit
 from node.daemon import Node
+from node.stream import Stream
 from proofs.receipts import verify_receipt
 from tests.node.acts import open_accounts, transfer
 from tests.node.founders import write_network
@@ -34,9 +36,9 @@ async def outcomes_of(node: Node, *raws: bytes) -> list[pb.Outcome]:
     return list((await service._submissions.submit(request, service.turns.of("10.0.0.1"))).outcomes)
 
 
-def stream_of(node: Node) -> submit.Stream:
+def stream_of(node: Node) -> Stream:
     service = node.ledger_service()
-    return submit.Stream(service._submissions, service._doors, service.turns.of("10.0.0.1"))
+    return Stream(service._submissions, service._doors, service.turns.of("10.0.0.1"))
 
 
 async def test_receipts_are_made_of_what_a_stream_sends_next_only(alone: Node) -> None:
@@ -58,7 +60,7 @@ async def test_receipts_are_made_of_what_a_stream_sends_next_only(alone: Node) -
 async def test_a_stream_sends_no_more_receipts_at_a_time_than_are_large(
     alone: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submit, "MESSAGE_BYTES_AIM", 3_000)
+    monkeypatch.setattr(stream_module, "MESSAGE_BYTES_AIM", 3_000)
     raws = [transfer(alone.parts.founding.hash, amount) for amount in range(1, 21)]
     ids = [outcome.tx_id for outcome in await outcomes_of(alone, *raws)]
     stream = stream_of(alone)
@@ -93,7 +95,7 @@ async def test_others_have_their_turn_while_the_end_of_many_waits_is_answered(
         if how == "Submit":
             outcomes += (await submissions.submit(request, turn)).outcomes
         else:
-            stream = submit.Stream(submissions, doors, turn)
+            stream = Stream(submissions, doors, turn)
             await stream.take(request)
             stream.end()
             while found := await stream.outcomes():

@@ -1,0 +1,170 @@
+"""One SubmitStream: what comes in on it, and which outcomes go out when.
+
+Decides how much is read of a client that does not read, and how large a message is; what becomes of a
+transaction is decided in `node/submit.py`. Spec: ledger_service.proto (SubmitStream).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Iterator
+
+from ayni.v1 import ledger_service_pb2 as pb
+from node.submit import CHUNK, Collector, Doors, Submissions, chunks, deadline_in
+from node.turns import Turn
+
+OUTCOMES_UNFETCHED_MAX = 10_000
+"""A stream whose client does not fetch its outcomes is read no further."""
+MESSAGE_BYTES_AIM = 2 * 1024 * 1024
+
+
+class Stream:
+    """One SubmitStream: batches come in at any time, outcomes go out as they are known.
+
+    A transaction that is sent again while it waits is answered once, by the deadline of the later batch.
+    """
+
+    def __init__(self, submissions: Submissions, doors: Doors, turn: Turn) -> None:
+        self._submissions = submissions
+        self._turn = turn
+        self._doors = doors
+        self._collector = Collector()
+        self._at_once: list[pb.Outcome] = []
+        self._deadlines: list[tuple[float, int, deque[bytes]]] = []
+        self._batches = 0
+        self._batch_of: dict[bytes, int] = {}
+        """The latest batch of each transaction, until that batch's deadline."""
+        self._want_receipts = False
+        self._ended = False
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+
+    async def take(self, request: pb.SubmitRequest) -> None:
+        """Takes one batch in; first waits while the client does not fetch the outcomes it has."""
+        if len(self._at_once) + len(self._collector.ready) > OUTCOMES_UNFETCHED_MAX:
+            self._has_room.clear()
+        await self._has_room.wait()
+        self._want_receipts = request.want_receipts
+        waiting: deque[bytes] = deque()
+        for chunk in chunks(request.transactions):
+            async with self._turn:
+                taken = self._submissions.take_chunk(chunk, self._collector, [])
+            for tx_id, outcome in taken:
+                if outcome is None:
+                    waiting.append(tx_id)
+                else:
+                    self._at_once.append(outcome)
+            if self._at_once:
+                self._collector.has_ready.set()
+            await asyncio.sleep(0)
+        if waiting:
+            self._batches += 1
+            self._batch_of.update(dict.fromkeys(waiting, self._batches))
+            heapq.heappush(self._deadlines, (deadline_in(request.wait_ms), self._batches, waiting))
+            self._collector.has_ready.set()
+
+    def end(self) -> None:
+        """No more batches will come."""
+        self._ended = True
+        self._collector.has_ready.set()
+
+    def abandon(self) -> None:
+        """Nothing more is waited for."""
+        self._ended = True
+        self.close()
+        self._collector.waiting.clear()
+        self._collector.has_ready.set()
+
+    async def outcomes(self) -> list[pb.Outcome]:
+        """The next outcomes, a chunk at most; empty once everything is answered after `end`. Raises TooMany.
+
+        With a receipt each is larger a hundred times: receipts are made of what is sent next only, so that
+        a client that does not read has none made.
+        """
+        while True:
+            while not self._has_some():
+                if self._ended and not self._collector.waiting:
+                    return []
+                await self._sleep()
+            async with self._turn:
+                found = self._next()
+            await asyncio.sleep(0)
+            if found:
+                return found
+
+    def _has_some(self) -> bool:
+        """Whether something is to be said now."""
+        if self._at_once or self._collector.ready:
+            return True
+        return bool(self._deadlines) and self._deadlines[0][0] <= asyncio.get_running_loop().time()
+
+    def _next(self) -> list[pb.Outcome]:
+        """What is to be said now: a chunk at most, of a message's size if it has receipts."""
+        at_once, ready = self._at_once, self._collector.ready
+        found = at_once[:CHUNK]
+        del at_once[:CHUNK]
+        room = CHUNK - len(found)
+        found += [self._submissions.outcome_of(*item) for item in ready[:room]]
+        del ready[:room]
+        found += self._overdue(CHUNK - len(found))
+        if self._want_receipts:
+            size = 0
+            for position, outcome in enumerate(found):
+                if size > MESSAGE_BYTES_AIM:
+                    at_once[:0] = found[position:]
+                    found = found[:position]
+                    break
+                self._submissions.add_receipt(outcome)
+                size += outcome.ByteSize()
+        if len(at_once) + len(ready) <= OUTCOMES_UNFETCHED_MAX:
+            self._has_room.set()
+        return found
+
+    def close(self) -> None:
+        """The client is gone, or everything is answered."""
+        self._doors.outcomes.unwatch(list(self._collector.waiting), self._collector)
+
+    def _overdue(self, most: int) -> list[pb.Outcome]:
+        """Of what waited as long as was asked, so many."""
+        now = asyncio.get_running_loop().time()
+        found: list[pb.Outcome] = []
+        while self._deadlines and self._deadlines[0][0] <= now and len(found) < most:
+            _, batch, tx_ids = self._deadlines[0]
+            if not tx_ids:
+                heapq.heappop(self._deadlines)
+                continue
+            tx_id = tx_ids.popleft()
+            if self._batch_of.get(tx_id) != batch:
+                continue  # it was sent again since
+            del self._batch_of[tx_id]
+            if tx_id in self._collector.waiting:
+                self._collector.waiting.discard(tx_id)
+                self._doors.outcomes.unwatch([tx_id], self._collector)
+                found.append(self._submissions.unknown_or_refused(tx_id))
+        return found
+
+    async def _sleep(self) -> None:
+        """Until something is known, or the next deadline."""
+        self._collector.has_ready.clear()
+        when = self._deadlines[0][0] if self._deadlines else None
+        try:
+            async with asyncio.timeout_at(when):
+                await self._collector.has_ready.wait()
+        except TimeoutError:
+            return
+
+
+def messages(outcomes: list[pb.Outcome]) -> Iterator[pb.SubmitResponse]:
+    """The outcomes in messages that a gRPC client takes by default (4 MiB)."""
+    message = pb.SubmitResponse()
+    size = 0
+    for outcome in outcomes:
+        more = outcome.ByteSize()
+        if message.outcomes and size + more > MESSAGE_BYTES_AIM:
+            yield message
+            message, size = pb.SubmitResponse(), 0
+        message.outcomes.append(outcome)
+        size += more
+    yield message
