@@ -46,7 +46,9 @@ CLIENT_OPTIONS = [
     ("grpc.max_receive_message_length", ledger.CLIENT_MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", -1),
     UNPACKED_ONLY,
-    ("grpc.max_concurrent_streams", 200),  # of one connection; what is more waits at the client
+    # Of one connection. Near it gRPC resets calls, and who has just connected does not know it yet: so far
+    # above what one address may have open, who has too many open is told so in words.
+    ("grpc.max_concurrent_streams", CLIENT_CALLS_MAX),
     ("grpc.max_allowed_incoming_connections", 512),
     # Whoever connects and does not finish TLS, or says nothing, is hung up on.
     ("grpc.server_handshake_timeout_ms", 10_000),

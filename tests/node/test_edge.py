@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import gzip
 import ssl
 from collections.abc import AsyncIterator
@@ -279,6 +280,20 @@ async def test_one_address_has_only_so_many_calls_open(node: Node, monkeypatch: 
         for each in waiting:
             each.cancel()
         await until_open(node, 0)
+
+
+async def test_as_many_calls_as_one_address_may_have_fit_into_one_new_connection(node: Node) -> None:
+    """gRPC resets those beyond what it takes of a connection, and some before: a client hears UNAVAILABLE,
+    and not that it has too many calls open."""
+    async with stub_of(node.parts.config) as stub:
+        request = pb.GetOutcomeRequest(tx_id=bytes(32), wait_ms=60_000)
+        calls = [stub.GetOutcome(request) for _ in range(turns.CALLS_OF_ONE_MAX + 20)]
+        told = [asyncio.ensure_future(turned_away(call)) for call in calls]
+        for ended in itertools.islice(asyncio.as_completed(told), 20):
+            assert (await ended).startswith(f"{turns.CALLS_OF_ONE_MAX} calls from this address are open")
+        await until_open(node, turns.CALLS_OF_ONE_MAX)
+        for call in (*told, *calls):
+            call.cancel()
 
 
 async def test_a_call_whose_request_does_not_come_is_counted_and_ended(
