@@ -35,7 +35,7 @@ BATCH_DEFAULT = 200
 WAIT_MS = 20_000
 GIVE_UP_SECONDS_DEFAULT = 60.0
 STALL_SECONDS = 30.0
-"""A stream on which nothing was heard for so long is given up for the next node."""
+"""A stream that told no outcome for so long is given up for the next node, whatever else it says."""
 RECONNECT_SECONDS = 0.25
 RETRY_DEFAULT_MS = 250
 
@@ -51,11 +51,13 @@ def flow(
 ) -> Iterator[Outcome]:
     """Hands in transactions, at most `window` on their way at once, `batch` in a message.
 
-    Yields one outcome for each, in any order. When nothing was heard from any node for `give_up_s`
-    seconds, what was sent comes back as unknown; if the source had more, NoNode is raised then. With
+    Yields one outcome for each, in any order. When no node told any outcome for `give_up_s` seconds, as
+    when a quorum of them is down, what was sent comes back as unknown; if the source had more, NoNode is
+    raised then. With
     `want_receipts` each final outcome is believed only with a receipt that verifies. Raises ClientError.
     """
     run = _Flow(client, transactions, window, min(batch, BATCH_TRANSACTIONS_MAX), want_receipts)
+    run.stall_s = min(STALL_SECONDS, give_up_s)
     while not run.finished():
         failures: list[tuple[Node, NotThisNode]] = []
         for node in client.nodes:
@@ -100,8 +102,9 @@ class _Flow:
         self._later: list[tuple[float, bytes, bytes]] = []
         self._in_hand = 0
         """Taken from the source, and not yet on the way."""
+        self.stall_s = STALL_SECONDS
         self._waiting_since: float | None = time.monotonic()
-        """Since when nothing was heard though something was expected; None: nothing is expected."""
+        """Since when no outcome was told though one was expected; None: none is expected."""
 
     def finished(self) -> bool:
         """Whether every transaction of the source has its outcome."""
@@ -116,10 +119,10 @@ class _Flow:
         try:
             stream.call = node.stub.SubmitStream(self._requests(stream))
             for response in stream.call:
-                self._heard()
                 for message in response.outcomes:
                     outcome = self._take(message)
                     if outcome is not None:
+                        self._told()
                         yield outcome
         except grpc.RpcError as error:
             raise (self._error or translated(error)) from error
@@ -135,7 +138,7 @@ class _Flow:
             raise NotThisNode("it ended the stream", sent=True)
 
     def recall(self) -> float:
-        """What was on its way through a broken stream is to be sent again; seconds since a node was heard."""
+        """What was on its way through a broken stream is sent again; seconds since an outcome was told."""
         now = time.monotonic()
         with self._changed:
             self._again.extend(self._on_the_way.values())
@@ -222,14 +225,15 @@ class _Flow:
             self._on_the_way.update(zip(ids, taken, strict=True))
         return taken
 
-    def _heard(self) -> None:
+    def _told(self) -> None:
         with self._changed:
-            self._waiting_since = time.monotonic() if self._on_the_way else None
+            waiting = self._on_the_way or self._again or self._later
+            self._waiting_since = time.monotonic() if waiting else None
 
     def _stalled(self, stream: _Stream, now: float) -> bool:
         if stream.call is None or self._waiting_since is None or not self._on_the_way:
             return False
-        return now - max(self._waiting_since, stream.opened_at) > STALL_SECONDS
+        return now - max(self._waiting_since, stream.opened_at) > self.stall_s
 
     def _done(self) -> bool:
         return self.exhausted and not (self._on_the_way or self._again or self._later or self._in_hand)

@@ -325,6 +325,16 @@ def test_a_flow_gives_up_when_no_node_is_heard(node: FakeNode) -> None:
     assert {Kind.UNKNOWN} == {outcome.kind for outcome in outcomes} or outcomes == []
 
 
+def test_a_flow_gives_up_when_no_node_tells_any_outcome(node: FakeNode) -> None:
+    """As when a quorum of the nodes is down, or the one that answers lies: it says something, for ever."""
+    node.unknown_first = 10**9
+    many = raws(node, 3)
+    with Client(node.network()) as client:
+        outcomes = list(flow(client, many, give_up_s=1.0))
+    assert {id_of(raw) for raw in many} == {one.tx_id for one in outcomes}
+    assert {one.kind for one in outcomes} == {Kind.UNKNOWN}
+
+
 def test_an_error_of_the_source_comes_out_where_outcomes_are_read(node: FakeNode) -> None:
     def source() -> Iterator[bytes]:
         yield from raws(node, 3)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import gzip
+import itertools
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
