@@ -140,10 +140,10 @@ def _earn(
 ) -> None:
     """H2: H −m, V +m; redeemable only at the issuer when above its ceiling."""
     unit = books.class_of(class_id).unit
-    vintages = books.dues[host, unit].items()
-    arrears = -sum(due for period, due in vintages if due < 0 and period < books.open_period)
+    # Within a vintage, of the open period too, dues are set off as they are made.
+    owed = -sum(due for due in books.dues[host, unit].values() if due < 0)
     ceiling = books.ceilings.get((host, unit), 0)
-    above = books.outstanding[host, unit] + amount + arrears > ceiling
+    above = books.outstanding[host, unit] + amount + owed > ceiling
     _new_lot(books, class_id, host, served_by, amount, value_date, origin, issuer_only=above)
     if above:
         result.issuer_only_lines.append(origin[1])

@@ -14,17 +14,18 @@ def arrears(record: OrganisationUnitRecord, open_period: int) -> int:
     return -sum([due.amount for due in record.dues if due.amount < 0 and due.period < open_period])
 
 
-def room(context: Context, issuer: str, unit: str) -> int:
-    """Ceiling less outstanding less arrears, as the state has it; negative when above."""
-    record = context.state.organisation_unit(issuer, unit)
-    return record.ceiling - record.outstanding - arrears(record, context.state.period().open_period)
+def room(record: OrganisationUnitRecord, open_period: int, issued: int = 0, dues: int = 0) -> int:
+    """Ceiling less outstanding, arrears and dues of the period, where no deposit is paid (H2, P2).
+
+    `issued`, `dues`: what the transaction has added to outstanding and to dues. Negative when above.
+    """
+    owed = arrears(record, open_period) + dues_of_period(record, open_period, dues)
+    return record.ceiling - record.outstanding - issued - owed
 
 
-def dues_of_period(context: Context, issuer: str, unit: str) -> int:
-    """What an organisation owes of the open period, which no close has made arrears yet (P2)."""
-    open_period = context.state.period().open_period
-    dues = context.state.organisation_unit(issuer, unit).dues
-    return -sum([due.amount for due in dues if due.amount < 0 and due.period == open_period])
+def dues_of_period(record: OrganisationUnitRecord, open_period: int, change: int = 0) -> int:
+    """What an organisation owes of the open period, which no close has made arrears yet."""
+    return max(0, -change - sum([due.amount for due in record.dues if due.period == open_period]))
 
 
 def check_ceiling(

@@ -66,9 +66,9 @@ def _issue(context: Context, author: str, payload: Any) -> Refusal | None:
     policy = find_class(context.state, payload.class_id, "issue_entitlements.class_id")
     if isinstance(policy, Refusal):
         return policy
-    if refusal := _check_issue(context, author, policy, payload.lines):
-        return refusal
     deposit_bp = books.parameter(context.state, genesis_pb2.PARAMETER_NAME_DEPOSIT_BP, policy.unit)
+    if refusal := _check_issue(context, author, policy, payload.lines, deposit_bp):
+        return refusal
     book = ClassBook(context, policy, "issue_entitlements.class_id")
     for index, line in enumerate(payload.lines):
         if refusal := _issue_line(context, author, book, line, index, deposit_bp):
@@ -76,15 +76,21 @@ def _issue(context: Context, author: str, payload: Any) -> Refusal | None:
     return book.write()
 
 
-def _check_issue(context: Context, author: str, policy: ClassPolicy, lines: Any) -> Refusal | None:
+def _check_issue(
+    context: Context, author: str, policy: ClassPolicy, lines: Any, deposit_bp: int
+) -> Refusal | None:
     """What can be refused before anything is posted, foremost first (T7)."""
+    state = context.state
     kind = check_kind(policy, SHARE, "issue_entitlements.class_id")
     found = [
         check_may_issue(policy, author, "issue_entitlements.class_id"),
         check_accredited(context, author, "author"),
         kind,
     ]
-    issued = 0
+    issued = dues = 0
+    if not deposit_bp:  # E2: else shares redeemed elsewhere could be issued anew without end before a close
+        record = state.organisation_unit(author, policy.unit)
+        dues = ceilings.dues_of_period(record, state.period().open_period)
     for index, line in enumerate(lines):
         path = f"issue_entitlements.lines[{index}]."
         if line.holder == author:
@@ -102,20 +108,20 @@ def _check_issue(context: Context, author: str, policy: ClassPolicy, lines: Any)
                 )
             )
         if policy.given_for == CREDIT:
-            found.append(check_not_suspended(context.state, line.holder, path + "holder"))
+            found.append(check_not_suspended(state, line.holder, path + "holder"))
         largest = max(policy.item_value, policy.item_contribution)
         if line.items * largest > limits.AMOUNT_MAX:
             found.append(
                 Refusal(
                     refusals.OVERFLOW,
                     path + "items",
-                    f"{line.items} items of {shown(context.state, largest, policy.unit)} are more than"
-                    f" {shown(context.state, limits.AMOUNT_MAX, policy.unit)}; issue fewer",
+                    f"{line.items} items of {shown(state, largest, policy.unit)} are more than"
+                    f" {shown(state, limits.AMOUNT_MAX, policy.unit)}; issue fewer",
                 )
             )
         issued += line.items * policy.item_value
         if not kind:
-            found.append(ceilings.check_ceiling(context, author, policy.unit, issued, path + "items"))
+            found.append(ceilings.check_ceiling(context, author, policy.unit, issued, path + "items", dues))
     if not kind:
         found.append(ceilings.check_old_arrears(context, author, policy.unit, "author"))
     return foremost(found)
@@ -296,8 +302,7 @@ def _redeem(context: Context, author: str, payload: Any) -> Refusal | None:
     ):
         return refusal
     if served_by:  # E6
-        left = ceilings.room(context, provider, policy.unit) - book.outstanding_change(provider)
-        issuer_only = amount > left  # H2
+        issuer_only = amount > book.room(provider)  # H2
         if issuer_only:
             context.result.issuer_only_lines.append(0)
         if refusal := book.issue(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ledger import limits, records
 from ledger.books import add_due, dues_total
 from ledger.records import Due, IssuanceRecord, OrganisationUnitRecord
+from ledger.rules import ceilings
 from ledger.state import State
 
 
@@ -51,6 +52,10 @@ class Figures:
     def outstanding_change(self) -> int:
         """By how much that changed."""
         return self.issued - self.redeemed - self.cancelled
+
+    def room(self, open_period: int) -> int:
+        """H2: what it may still issue, as the transaction has it; negative when it is above."""
+        return ceilings.room(self._unit, open_period, self.outstanding_change(), self.dues)
 
     def dues_total(self) -> int:
         """What the pool owes it in the unit, all vintages; negative: what it owes the pool."""

@@ -200,6 +200,10 @@ class ClassBook:
         """By how much this transaction has changed what `issuer` has outstanding in the class."""
         return self._of(issuer).outstanding_change()
 
+    def room(self, issuer: str) -> int:
+        """H2: what `issuer` may still issue, as this transaction has it; negative when it is above."""
+        return self._of(issuer).room(self._context.state.period().open_period)
+
     # --- lots --------------------------------------------------------------------------------------------
 
     def _open(self, holder: str) -> list[Lot]:

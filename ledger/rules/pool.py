@@ -251,8 +251,9 @@ def _holding_faults(
         )
     before = rooms.get((issuer, unit))
     # P2: no deposit bounds what is brought over, redeemed elsewhere, and brought over again in one period.
-    dues = ceilings.dues_of_period(context, issuer, unit)
-    room = ceilings.room(context, issuer, unit) - dues
+    record, open_period = context.state.organisation_unit(issuer, unit), context.state.period().open_period
+    dues = ceilings.dues_of_period(record, open_period)
+    room = ceilings.room(record, open_period)
     left = (room if before is None else before) - holding.amount_minor
     rooms[issuer, unit] = left
     if left < 0:

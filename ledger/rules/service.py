@@ -14,7 +14,6 @@ from ledger.amounts import shown
 from ledger.books import CreditBook
 from ledger.refusals import Refusal
 from ledger.rule import Context, Party, Rule, account_parties, open_account, signed_by
-from ledger.rules import ceilings
 from ledger.rules.classes import (
     HOURS,
     ClassPolicy,
@@ -116,17 +115,15 @@ def _execute(context: Context, author: str, payload: Any) -> Refusal | None:
         return refusal
     book = ClassBook(context, policy, "record_service.class_id")
     credit = CreditBook(context)
-    room = ceilings.room(context, author, policy.unit)
     for index, line in enumerate(payload.lines):
-        if refusal := _record_line(context, author, book, credit, line, index, room):
+        if refusal := _record_line(context, author, book, credit, line, index):
             return within(refusal, f"record_service.lines[{index}]")
     return book.write()
 
 
 def _record_line(
-    context: Context, host: str, book: ClassBook, credit: CreditBook, line: Any, index: int, room: int
+    context: Context, host: str, book: ClassBook, credit: CreditBook, line: Any, index: int
 ) -> Refusal | None:
-    """One line. `room`: ceiling less outstanding less arrears of the host, before the transaction."""
     amount, value_date = line.amount_minor, line.value_date
     paid = line.WhichOneof("paid")
     if paid == "credits":  # H3: a redemption at the host
@@ -138,7 +135,7 @@ def _record_line(
             line.recipient, host, fee.unit, fee.amount_minor, index, "fee.amount_minor", value_date
         ):
             return refusal
-    issuer_only = amount > room - book.outstanding_change(host)  # H2
+    issuer_only = amount > book.room(host)  # H2
     if issuer_only:
         context.result.issuer_only_lines.append(index)
     return book.issue(host, line.served_by, amount, value_date, index, "served_by", issuer_only=issuer_only)
