@@ -148,14 +148,17 @@ class Client:
             request = wire.ListAccountsRequest(prefix=prefix, after=after, limit=PAGE)
             page = self._read("ListAccounts", request, wire.ListAccountsResponse)
             names = [after, *(one.account for one in page.accounts)]
-            if any(first >= second for first, second in pairwise(names)):
+            cut = page.more and not page.accounts
+            if cut or any(first >= second for first, second in pairwise(names)):
                 raise VerificationFailed(
                     "The node's list of accounts cannot be right.",
-                    "It is not ascending, and might never end.",
+                    "It says that there are more, and names none."
+                    if cut
+                    else "It is not ascending, and might never end.",
                     "Ask another node with --node.",
                 )
             yield from page.accounts
-            if not page.more or not page.accounts:
+            if not page.more:
                 return
             after = page.accounts[-1].account
 

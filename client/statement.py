@@ -62,7 +62,7 @@ class Statement:
 
 
 def read_statement(account: str, from_ms: int, until_ms: int, page_of: PageOf) -> Statement:
-    """Gathers every page. Raises VerificationFailed when the lines do not add up.
+    """Gathers every page. Raises VerificationFailed when the lines do not add up, or pages hold none.
 
     Without `until_ms` it ends with the block the first page was read at, so that later blocks change
     nothing while pages are fetched.
@@ -70,9 +70,16 @@ def read_statement(account: str, from_ms: int, until_ms: int, page_of: PageOf) -
     first = page_of(until_ms, "")
     until_ms = until_ms or first.at.time_ms + 1
     lines = list(first.lines)
-    token, pages = first.next, 1
+    token = first.next
+    page = first
     while token:
-        if max(len(lines), pages) > LINES_MAX:
+        if not page.lines:
+            raise VerificationFailed(
+                f"The node's statement of {account} cannot be right.",
+                "A page of it has no lines and is not the last, so that it might never end.",
+                "Ask another node with --node.",
+            )
+        if len(lines) > LINES_MAX:
             raise UsageProblem(
                 f"The statement of {account} is too long.",
                 f"It has more than {LINES_MAX:,} lines, or the node makes them up.",
@@ -81,7 +88,6 @@ def read_statement(account: str, from_ms: int, until_ms: int, page_of: PageOf) -
         page = page_of(until_ms, token)
         lines.extend(page.lines)
         token = page.next
-        pages += 1
     return Statement(account, from_ms, until_ms, _sections(account, first, lines), first.at)
 
 

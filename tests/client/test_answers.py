@@ -97,12 +97,16 @@ def test_bytes_that_are_no_transaction_are_refused(transaction: bytes) -> None:
 
 
 class Lister:
-    """A node whose list of accounts, and whose statement, never end."""
+    """A node whose list of accounts, and whose statement, never end, or end too soon."""
+
+    nothing = False
 
     def close(self) -> None:
         pass
 
     def read(self, method: str, request: Message, timeout_s: float) -> Message:
+        if method == "ListAccounts" and self.nothing:
+            return wire.ListAccountsResponse(more=True)
         if method == "ListAccounts":
             return wire.ListAccountsResponse(
                 accounts=[wire.GetAccountResponse(account="emilia/a")], more=True
@@ -115,8 +119,11 @@ def test_lists_that_never_end_are_refused(node: FakeNode, monkeypatch: pytest.Mo
     monkeypatch.setattr(statement, "LINES_MAX", 1_000)
     with Client(node.network()) as client:
         client.nodes.close()
-        client.nodes = Lister()  # type: ignore[assignment]
+        client.nodes = lister = Lister()  # type: ignore[assignment]
         with pytest.raises(VerificationFailed, match="It is not ascending, and might never end"):
+            list(client.accounts("emilia"))
+        lister.nothing = True
+        with pytest.raises(VerificationFailed, match="It says that there are more, and names none"):
             list(client.accounts("emilia"))
         with pytest.raises(UsageProblem, match="It has more than 1,000 lines, or the node makes them up"):
             statement_of(client, "emilia/a", 0, 0)

@@ -71,7 +71,7 @@ def pages(*parts: list[ledger_service_pb2.StatementLine]) -> Statement:
 
 
 def test_a_statement_is_the_same_in_one_page_and_in_several() -> None:
-    assert pages(LINES) == pages(LINES[:1], [], LINES[1:])
+    assert pages(LINES) == pages(LINES[:1], LINES[1:])
 
 
 def test_a_statement_that_does_not_add_up_is_not_shown() -> None:
@@ -82,6 +82,16 @@ def test_a_statement_that_does_not_add_up_is_not_shown() -> None:
         "ayni: The statement of emilia/cadiai does not add up in the credit book, EUC.",
         "  why:  Opening balance and lines make -5000, and the node says it closes at -2500"
         " (smallest parts).",
+        "  next: Ask another node with --node.",
+    )
+
+
+def test_a_statement_whose_pages_lead_nowhere_ends() -> None:
+    with pytest.raises(VerificationFailed) as caught:
+        pages(LINES[:1], [], LINES[1:])
+    assert caught.value.lines() == (
+        "ayni: The node's statement of emilia/cadiai cannot be right.",
+        "  why:  A page of it has no lines and is not the last, so that it might never end.",
         "  next: Ask another node with --node.",
     )
 
