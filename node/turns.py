@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Generator
 from types import TracebackType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from node.fair import FairQueue
+
+T = TypeVar("T")
 
 WAITING_MAX: Final = 200
 """Pieces of work that one client may have waiting; its further calls are turned away."""
@@ -94,6 +97,32 @@ class Turn(NamedTuple):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.turns.leave()
+
+
+Pieces = Generator[None, None, T]
+"""Work that yields between its pieces, and returns what comes of it."""
+
+
+async def in_turns(turn: Turn, pieces: Pieces[T]) -> T:
+    """What comes of work each of whose pieces waits for a turn. Raises TooMany, and what the work raises."""
+    while True:
+        async with turn:
+            try:
+                next(pieces)
+            except StopIteration as done:
+                found: T = done.value
+                return found
+        await asyncio.sleep(0)
+
+
+def at_once(pieces: Pieces[T]) -> T:
+    """What comes of work of which nobody waits for the pieces."""
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as done:
+            found: T = done.value
+            return found
 
 
 class Streams:

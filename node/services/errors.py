@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, isgeneratorfunction
 from typing import Any, NoReturn
 
 import grpc
@@ -19,7 +19,7 @@ from ledger.records import RecordDamaged
 from node.reads import BadRequest, NotFound
 from node.store import StoreError
 from node.submit import MempoolFull
-from node.turns import TooMany, client_of
+from node.turns import TooMany, client_of, in_turns
 from proofs.words import printable
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -50,10 +50,10 @@ def answers(method: Callable[..., Any]) -> Answer:
     """Wraps a unary method of a service: faults become statuses, calls are counted.
 
     The service has `parts` and `turns`; the method takes the request, and its client's turn when it is a
-    coroutine that takes turns itself.
+    coroutine that takes turns itself. A generator has a turn for each of its pieces.
     """
     name = method.__name__
-    takes_turns = iscoroutinefunction(method)
+    takes_turns, is_in_pieces = iscoroutinefunction(method), isgeneratorfunction(method)
 
     @wraps(method)
     async def call(self: Any, request: Any, context: Context) -> Any:
@@ -61,6 +61,8 @@ def answers(method: Callable[..., Any]) -> Answer:
             turn = self.turns.of(client_of(context.peer()))
             if takes_turns:
                 answer = await method(self, request, turn)
+            elif is_in_pieces:
+                answer = await in_turns(turn, method(self, request))
             else:
                 async with turn:
                     answer = method(self, request)

@@ -23,7 +23,7 @@ from node.statements import Statements
 from node.store import StoreError
 from node.stream import Stream, messages
 from node.submit import Doors, Submissions
-from node.turns import Streams, TooMany, Turn, Turns, client_of
+from node.turns import Pieces, Streams, TooMany, Turn, Turns, client_of
 from proofs.merkle import consistency_path
 
 TRANSACTIONS_A_REQUEST_MAX = 1_000
@@ -209,14 +209,14 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
         return self._reads.account(request.account)
 
     @answers
-    def ListAccounts(self, request: pb.ListAccountsRequest) -> pb.ListAccountsResponse:
+    def ListAccounts(self, request: pb.ListAccountsRequest) -> Pieces[pb.ListAccountsResponse]:
         """Accounts of a federation or organisation."""
-        return self._reads.accounts(request)
+        return (yield from self._reads.accounts_in_pieces(request))
 
     @answers
-    def GetStatement(self, request: pb.GetStatementRequest) -> pb.GetStatementResponse:
+    def GetStatement(self, request: pb.GetStatementRequest) -> Pieces[pb.GetStatementResponse]:
         """An account's lines between two times."""
-        return self._statements.statement(request)
+        return (yield from self._statements.statement_in_pieces(request))
 
     @answers
     def ListMembers(self, request: pb.ListMembersRequest) -> pb.ListMembersResponse:
@@ -239,9 +239,9 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
         return self._reads.dues(request.unit)
 
     @answers
-    def ListSettlements(self, request: pb.ListSettlementsRequest) -> pb.ListSettlementsResponse:
+    def ListSettlements(self, request: pb.ListSettlementsRequest) -> Pieces[pb.ListSettlementsResponse]:
         """Settlements, by period."""
-        return self._reads.settlements(request)
+        return (yield from self._reads.settlements_in_pieces(request))
 
     @answers
     def GetDecision(self, request: pb.GetDecisionRequest) -> pb.GetDecisionResponse:

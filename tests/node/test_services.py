@@ -149,6 +149,34 @@ async def test_others_have_their_turn_between_transactions_that_take_long_to_ver
     assert len(set(verified)) == len(raws)
 
 
+async def test_others_have_their_turn_while_a_long_page_is_read(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await alone.submit(open_accounts(alone.hash, [f"emilia/c{number:02}" for number in range(43)]))
+    await alone.submit(*[transfer(alone.hash, amount) for amount in range(1, 131)])
+    service = alone.node._ledger
+    assert service is not None
+
+    def note(owner: Any, name: str, count: int) -> list[int]:
+        """In which round of the event loop each of `count` pieces of work is done."""
+        work, done = getattr(owner, name), list[int]()
+        rounds = Rounds(lambda: len(done) < count)
+
+        def noting(argument: Any, *others: Any) -> Any:
+            done.append(rounds.count)
+            return work(argument, *others)
+
+        monkeypatch.setattr(owner, name, noting)
+        return done
+
+    done = note(service._reads, "_account", 45)
+    assert len((await alone.stub.ListAccounts(pb.ListAccountsRequest(limit=1_000))).accounts) == 45
+    assert (len(done), max(done.count(each) for each in done)) == (45, 20)
+    done = note(service._statements, "_identify", 130)
+    assert len((await alone.stub.GetStatement(pb.GetStatementRequest(account=OTHER))).lines) == 130
+    assert (len(done), max(done.count(each) for each in done)) == (130, 64)
+
+
 async def test_bytes_that_are_no_transaction_are_refused(alone: Alone) -> None:
     (outcome,) = await alone.submit(b"\xff\xff")
     assert (outcome.kind, outcome.tx_id) == (REFUSED, b"")

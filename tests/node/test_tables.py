@@ -16,11 +16,13 @@ from ledger.rule import ParsedTransaction, Posting
 from ledger.state import MemoryReader
 from node import doctor
 from node import reads as reading
+from node import statements as statements_module
 from node.reads import BadRequest, NotFound, Reads
 from node.receipts import Receipts
 from node.statements import Statements
 from node.store import BUCKET, LOG, POSTING, STATE, TX_INDEX, Batch, Database, StoreDamaged, next_prefix
 from node.tables import number
+from node.turns import at_once
 from proofs import domains
 from proofs.merkle import consistency_path, leaf_hash, root_of, verify_consistency
 from proofs.receipts import verify_receipt, verify_state_proof
@@ -318,6 +320,41 @@ def test_a_page_of_accounts_ends_before_it_is_too_large_for_a_client(
     assert ([each.account for each in first.accounts], first.more) == ([COOP], True)
     last = reads.accounts(pb.ListAccountsRequest(after=COOP))
     assert ([each.account for each in last.accounts], last.more) == ([OTHER], False)
+
+
+def test_a_page_of_accounts_is_of_one_block_though_the_next_becomes_final_meanwhile(
+    ledger: StoredLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "ACCOUNTS_A_TURN", 1)
+    pieces = reads_of(ledger).accounts_in_pieces(pb.ListAccountsRequest())
+    next(pieces)  # between the first account and the second
+    ledger.commit(transfer(ledger.hash, 9, time_ms=ledger.time_ms))
+    page = at_once(pieces)
+    assert ([each.account for each in page.accounts], page.more, page.at.height) == ([COOP], True, 4)
+    rest = reads_of(ledger).accounts(pb.ListAccountsRequest(after=COOP))
+    assert ([each.account for each in rest.accounts], rest.more, rest.at.height) == ([OTHER], False, 5)
+
+
+def test_an_account_that_holds_much_has_a_turn_of_its_own(
+    ledger: StoredLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = reads_of(ledger).accounts_in_pieces(pb.ListAccountsRequest())
+    assert list(pieces) == []
+    monkeypatch.setattr(reading, "BYTES_A_TURN", 1)
+    pieces = reads_of(ledger).accounts_in_pieces(pb.ListAccountsRequest())
+    assert list(pieces) == [None]
+
+
+def test_what_becomes_final_while_a_statement_is_read_is_not_in_it(
+    ledger: StoredLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements_module, "LINES_A_TURN", 1)
+    whole = statement(ledger, account=COOP)
+    statements = Statements(ledger.database, ledger.tables, reads_of(ledger))
+    pieces = statements.statement_in_pieces(pb.GetStatementRequest(account=COOP))
+    next(pieces)
+    ledger.commit(transfer(ledger.hash, 9, time_ms=ledger.time_ms))
+    assert whole == at_once(pieces)
 
 
 def test_accounts_that_only_begin_alike_are_not_looked_at(
