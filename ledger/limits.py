@@ -25,7 +25,7 @@ NONCE_BYTES: Final = 16
 HASH_BYTES: Final = 32
 EXPIRY_AHEAD_MAX_MS: Final = 7 * 24 * 3600 * 1000
 
-# Amounts: one leg, and any balance or total. A total of 4,096 legs stays far below 2^63.
+# Amounts: one leg, or what one organisation has outstanding or due in a unit; and any balance or total. A total of 4,096 legs stays far below 2^63.
 AMOUNT_MAX: Final = 10**15
 TOTAL_MAX: Final = 1 << 62
 VALUE_DATE_MAX: Final = 109_572  # 2269-12-31, in days since 1970-01-01

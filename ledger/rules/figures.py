@@ -98,6 +98,9 @@ class Figures:
             self._unit_key,
             OrganisationUnitRecord(ceiling, outstanding, deposit, dues, unattested, contributions, served),
         )
-        if max(outstanding, contributions, served) > limits.TOTAL_MAX:
-            return f"what {self.organisation} has outstanding, received or served"
+        # Hours have no ceiling: else one organisation could fill what the unit's total holds, for all.
+        if outstanding > limits.AMOUNT_MAX:
+            return f"what {self.organisation} has outstanding"
+        if max(contributions, served) > limits.TOTAL_MAX:
+            return f"what {self.organisation} received or served"
         return ""

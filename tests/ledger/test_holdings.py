@@ -343,22 +343,38 @@ def test_what_has_no_value_date_of_its_own_is_dated_by_its_block() -> None:
         assert said(bare) == {(START_DAY, "")}
 
 
-def test_no_total_passes_what_a_record_can_hold() -> None:
+def test_what_one_organisation_records_leaves_room_for_others() -> None:
+    """Two transactions of one host would have taken all that a unit's total can hold, for ever."""
     bare = bare_with_classes()
     for person in ("f/a:p-2", "f/a:p-3"):
         keys = records.KeySet(1, (person.encode(),))
         bare.put(records.account_key(person), records.AccountRecord(keys, opened_height=1))
-    holders = ["f/a:p-1", "f/b:p-1", "f/b:p-2", "g/c:p-1", "g/c:p-2"]
-    for holder in holders:
-        entries = bare.entries()
-        host, record = serve(A, *[(holder, "f/a:p-2", limits.AMOUNT_MAX)] * 1_000)
-        record.attesters.extend(["f/a:p-2", "f/a:p-3"])
-        refusal = bare.do(host, record)
-        assert (refusal is None) == (holder != holders[-1])  # 4 × 10^18 is below 2^62, 5 × 10^18 is not
+
+    def record(host: str, amount: int) -> Refusal | None:
+        author, service = serve(host, ("f/a:p-1", "f/a:p-2", amount))
+        service.attesters.extend(["f/a:p-2", "f/a:p-3"])
+        return bare.do(author, service)
+
+    assert record(A, limits.AMOUNT_MAX) is None
+    entries = bare.entries()
+    refusal = record(A, 1)
+    assert refusal is not None
+    assert (refusal.name, refusal.field) == ("OVERFLOW", "record_service.class_id")
+    assert "what f/a has outstanding in HRS would pass the most that is kept" in refusal.message
+    assert entries == bare.entries()
+    assert record(B, limits.AMOUNT_MAX) is None
+    bare.check()
+
+
+def test_what_is_issued_in_all_does_not_pass_what_a_record_can_hold() -> None:
+    bare = bare_with_classes()
+    key = records.issuance_key(HOURS, A)
+    bare.put(key, records.IssuanceRecord(limits.TOTAL_MAX - 1, limits.TOTAL_MAX - 1))
+    assert bare.do(*serve(A, ("f/a:p-1", "f/a:p-2", 1))) is None
+    refusal = bare.do(*serve(A, ("f/a:p-1", "f/a:p-2", 1)))
     assert refusal is not None
     assert (refusal.name, refusal.field) == ("OVERFLOW", "record_service.class_id")
     assert "what f/a issued in HRS would pass the most that is kept" in refusal.message
-    assert entries == bare.entries()
 
 
 # --- expiry -----------------------------------------------------------------------------------------------
