@@ -25,7 +25,8 @@ NONCE_BYTES: Final = 16
 HASH_BYTES: Final = 32
 EXPIRY_AHEAD_MAX_MS: Final = 7 * 24 * 3600 * 1000
 
-# Amounts: one leg, or what one organisation has outstanding or due in a unit; and any balance or total. A total of 4,096 legs stays far below 2^63.
+# Amounts: one leg, or what one organisation has outstanding or due in a unit; and any balance or total. A
+# total of 4,096 legs stays far below 2^63.
 AMOUNT_MAX: Final = 10**15
 TOTAL_MAX: Final = 1 << 62
 VALUE_DATE_MAX: Final = 109_572  # 2269-12-31, in days since 1970-01-01
@@ -39,6 +40,7 @@ ATTESTERS_MAX: Final = 16
 ACCOUNTS_MAX: Final = 4_096
 DECISION_ITEMS_MAX: Final = 64
 KEYS_MAX: Final = 16
+OPENED_KEYS_MAX: Final = 4_096  # of all accounts that are opened together: to check each takes 0.1 ms
 UNITS_MAX: Final = 16
 FEDERATIONS_MAX: Final = 30
 CATEGORIES_MAX: Final = 32

@@ -29,12 +29,23 @@ def _open_fields(payload: members_pb2.OpenAccounts) -> Refusal | None:
     path = "open_accounts.accounts"
     return (
         fields.count(payload.accounts, path, limits.ACCOUNTS_MAX)
+        or _key_count(payload, path)
         or foremost(
             refusal
             for i, new in enumerate(payload.accounts)
             for refusal in _new_account_fields(new, f"{path}[{i}]")
         )
         or _ascending([new.account for new in payload.accounts], path, ".account")
+    )
+
+
+def _key_count(payload: members_pb2.OpenAccounts, path: str) -> Refusal | None:
+    count = sum([len(new.keys.public_keys) for new in payload.accounts])
+    if count <= limits.OPENED_KEYS_MAX:
+        return None
+    return fields.invalid(
+        path,
+        f"these accounts have {count} keys together; at most {limits.OPENED_KEYS_MAX} are opened at once",
     )
 
 

@@ -50,6 +50,21 @@ def test_how_many_accounts_are_opened_at_once(count: int, accepted: bool) -> Non
         assert refusal.message == "open_accounts.accounts has 4097 items; it must have from 1 to 4096"
 
 
+@pytest.mark.parametrize(("count", "accepted"), [(256, True), (257, False)])
+def test_how_many_keys_are_opened_at_once(count: int, accepted: bool) -> None:
+    """Each takes as long to check as two signatures: a megabyte of them, of anybody, took seconds."""
+    world = standard()
+    keys = {"of": sorted([f"k{n}" for n in range(16)], key=lambda name: key(name).public_key), "threshold": 1}
+    accounts = [{"account": f"emilia/cadiai:p-{n:03}", "keys": keys} for n in range(count)]
+    refusal = world.refusal(
+        world.transaction({"author": "emilia/cadiai", "open_accounts": {"accounts": accounts}})
+    )
+    assert (refusal is None) == accepted
+    if refusal:
+        assert (refusal.name, refusal.field) == ("FIELD_INVALID", "open_accounts.accounts")
+        assert refusal.message == "these accounts have 4112 keys together; at most 4096 are opened at once"
+
+
 @pytest.mark.parametrize(("count", "accepted"), [(limits.KEYS_MAX, True), (limits.KEYS_MAX + 1, False)])
 def test_how_many_keys_an_account_has(count: int, accepted: bool) -> None:
     world = standard()
