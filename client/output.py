@@ -225,8 +225,13 @@ def _let_go(stream: IO[str]) -> None:
 
 def json_text(document: Mapping[str, Any]) -> str:
     """A document as it is printed; what JSON leaves as it is and could steer a terminal is escaped too."""
-    text = json.dumps(document, indent=2, ensure_ascii=False)
+    text = json.dumps(document, indent=2, ensure_ascii=not _shows_all(sys.stdout))
     return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+
+
+def _shows_all(stream: IO[str]) -> bool:
+    """Whether every character can be written to it: what a terminal of old shows escaped is no JSON."""
+    return str(getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
 
 
 def console() -> Console:

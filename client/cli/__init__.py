@@ -135,10 +135,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open_streams() -> None:
-    """A program that was started without output or error stream writes them nowhere."""
+    """A stream that is not there is written to nowhere; what another cannot show, it shows escaped."""
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             setattr(sys, name, io.StringIO())
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _system_lines(problem: OSError) -> tuple[str, str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from client.outbox import Outbox
-from tests.client.fakes import TRANSFER, FakeNode
+from tests.client.fakes import TRANSFER, FakeNode, tx_id_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,6 +53,27 @@ def test_a_reader_that_is_gone_stops_no_payment_and_changes_no_exit_code(
 def test_a_program_without_an_output_pays_all_the_same(node: FakeNode) -> None:
     assert run(None, *TRANSFER) == (0, "")
     assert len(node.seen) == 1
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
+    ("form", "escaped"), [((), "caf\\xe9"), (("--json",), "caf\\u00e9")], ids=["text", "json"]
+)
+def test_what_a_terminal_of_old_cannot_show_is_shown_escaped(
+    node: FakeNode, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: tuple[str, ...], escaped: str
+) -> None:
+    """Whoever is paid chooses none of the references in the own statement."""
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    name = tmp_path / "said"
+    with name.open("w") as said:
+        assert run(said.fileno(), *TRANSFER, "--reference", "café") == (0, "")
+    with name.open("w") as said:
+        code, error = run(said.fileno(), "tx", "show", tx_id_of(node.seen[0]).hex(), *form)
+    assert (code, error) == (0, "")
+    text = name.read_text()
+    assert escaped in text
+    if form:
+        assert json.loads(text)["transfer"]["legs"][0]["reference"] == "café"
 
 
 @pytest.mark.usefixtures("home")
