@@ -21,6 +21,7 @@ from config import ConfigError, NodeConfig, PeerSection, fingerprint
 from node.handshake import NONCE_BYTES, Handshake, PeerFault
 from node.log import Log
 from node.tls import PEER_OPTIONS, peer_channel, peer_server_credentials
+from node.turns import client_of
 from proofs.density import TooManyParts, check_parts
 from proofs.membership import Membership
 from proofs.signing import SigningKey
@@ -296,9 +297,9 @@ class PeerNetwork:
         except TimeoutError:  # before OSError, of which it is one
             await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the greeting took too long")
         except ConnectionError as error:  # a line that broke, or somebody who only looked
-            self._log.debug("peer_unreachable", peer=context.peer(), error=str(error))
+            self._log.debug("peer_unreachable", peer=client_of(context.peer()), error=str(error))
         except (PeerFault, ConfigError, OSError) as error:
-            self._log.warning("peer_refused", peer=context.peer(), reason=str(error))
+            self._log.warning("peer_refused", peer=client_of(context.peer()), reason=str(error))
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
 
     # --- both ---------------------------------------------------------------------------------------
