@@ -235,7 +235,7 @@ class Run:
         guilty = self.observer.votes.check_evidence(honest, members)
         self.observer.counted["members proven guilty"] += guilty
         if self.plan.audits:
-            self._audit(honest[0])
+            self._audit(next(host for host in honest if not host.disk.rotten))  # rot that nobody has read yet
 
     def _audit(self, host: Host) -> None:
         """The auditor verifies what a node would export."""
