@@ -282,7 +282,8 @@ def print_table(
 
         table = Table(box=None, header_style="bold", pad_edge=False)
         for column in columns:
-            table.add_column(column, justify="right" if column in right else "left")
+            figure = column in right  # and is shown whole: its width is taken from texts first
+            table.add_column(column, justify="right" if figure else "left", no_wrap=figure)
         for row in rows:
             table.add_row(*row)
         target.print(table)

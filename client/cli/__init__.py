@@ -120,7 +120,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
-        sys.stderr.write("ayni: interrupted.\n")
+        _show(
+            (
+                "ayni: interrupted.",
+                "  why:  Ctrl-C was pressed, or a question was answered with no.",
+                "  next: What was signed and may have been sent is listed by `ayni tx pending`.",
+            )
+        )
         return INTERRUPTED
     except ClientError as problem:
         _show(problem.lines())

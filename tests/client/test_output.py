@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from hypothesis import given
@@ -151,6 +152,19 @@ def test_what_could_steer_a_terminal_is_printed_escaped(capsys: pytest.CaptureFi
         "rent\\x1b[2J\\x9b1m \\u202egnihton",
         "rent\\x1b[2J\\x9b1m \\u202egnihton",
     ]
+
+
+def test_a_narrow_terminal_shows_figures_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    row = ("2026-03-31", "invoice 118", "lombardia/coop-sole", "-1,234.50", "-12,345.00")
+    columns = ("value date", "reference", "counterparty", "amount", "balance")
+    Output(False).result("x", {}, lambda console: print_table(console, columns, [row], columns[3:]))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 40
+    assert any("-1,234.50  -12,345.00" in line for line in lines)
 
 
 def test_in_json_what_could_steer_a_terminal_is_escaped_and_read_back_the_same(

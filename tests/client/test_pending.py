@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 
 import grpc
 
-from ayni.v1 import result_pb2
+from ayni.v1 import result_pb2, transaction_pb2
 from client import transactions
 from client.drafts import sign
 from client.outbox import Outbox
@@ -108,6 +111,30 @@ def test_what_was_refused_and_is_past_its_time_is_asked_about_again(
     node.past_expiry = True
     assert ayni("tx", "pending", "--resend").code == 9
     assert outbox.pending() == []
+
+
+def test_an_interruption_says_where_to_look_and_keeps_the_bytes(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    over = threading.Event()
+
+    def interrupt(body: transaction_pb2.Body) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        over.wait(10)
+
+    outbox.put([expired(node)])
+    node.judge = interrupt
+    result = ayni("tx", "pending", "--resend")
+    over.set()
+    assert (result.code, three_lines(result.err)) == (
+        130,
+        [
+            "ayni: interrupted.",
+            "  why:  Ctrl-C was pressed, or a question was answered with no.",
+            "  next: What was signed and may have been sent is listed by `ayni tx pending`.",
+        ],
+    )
+    assert len(outbox.pending()) == 1
 
 
 def test_to_include_what_was_refused_goes_with_sending_again(ayni: Ayni) -> None:
