@@ -62,12 +62,13 @@ class CreditBook:
     What a payer owes is looked up once: no dues of a payer may change while it is used.
     """
 
-    __slots__ = ("_owed", "_post", "_state")
+    __slots__ = ("_owed", "_payer", "_payer_key", "_post", "_state", "_unit")
 
     def __init__(self, context: Context) -> None:
         self._state = context.state
         self._post = context.postings.append
         self._owed: dict[bytes, int] = {}
+        self._payer, self._unit, self._payer_key = "", "", b""
 
     def pay(
         self,
@@ -83,7 +84,9 @@ class CreditBook:
     ) -> Refusal | None:
         """Credit: payer −amount, payee +amount, with the checks of A5; see `pay`."""
         state = self._state
-        payer_key = records.balance_key(payer, unit)
+        if payer != self._payer or unit != self._unit:
+            self._payer, self._unit, self._payer_key = payer, unit, records.balance_key(payer, unit)
+        payer_key = self._payer_key
         payee_key = records.balance_key(payee, unit)
         balance, credit_limit, has_upper_limit, upper_limit = state.get(BalanceRecord, payer_key)
         received, payee_limit, payee_has_upper, payee_upper = state.get(BalanceRecord, payee_key)

@@ -52,11 +52,12 @@ def _fields(transfer: Transfer) -> Refusal | None:
     if refusal := fields.count(transfer.legs, "transfer.legs", limits.LEGS_MAX):
         return refusal
     is_account, is_unit = limits.ACCOUNT_NAME.match, limits.UNIT_CODE.match
+    right = ""  # the unit of the leg before
     for line, leg in enumerate(transfer.legs):
         payer, payee, unit, amount, value_date, reference, document_hash = leg
         if (
             is_account(payee)
-            and is_unit(unit)
+            and (unit == right or is_unit(unit))
             and 1 <= amount <= limits.AMOUNT_MAX
             and 1 <= value_date <= limits.VALUE_DATE_MAX
             and reference.isascii()
@@ -65,6 +66,7 @@ def _fields(transfer: Transfer) -> Refusal | None:
             and not payer
             and not document_hash
         ):
+            right = unit
             continue  # a leg as most are; any other is looked at field by field
         if refusal := _leg_fields(leg):
             return within(refusal, f"transfer.legs[{line}]")
@@ -121,7 +123,10 @@ def _check_legs(state: State, author: str, legs: list[Leg]) -> Refusal | None:
         payer, payee, unit = leg.payer or author, leg.payee, leg.unit
         if payee not in payees:
             payees.add(payee)
-            if fault := open_account(state, payee, "payee"):
+            account = state.account(payee)
+            if (not account.opened_height or account.closed) and (
+                fault := open_account(state, payee, "payee")
+            ):
                 found.append((line, fault))
         if unit not in units:
             units.add(unit)
