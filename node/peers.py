@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 import grpc
-from google.protobuf.message import DecodeError
 
 from ayni.v1 import peer_service_pb2 as pb
 from config import ConfigError, NodeConfig, PeerSection, fingerprint
+from node.frames import parse_frame, parse_in_turns
 from node.handshake import NONCE_BYTES, Handshake, PeerFault
 from node.log import Log
 from node.tls import PEER_OPTIONS, peer_channel, peer_server_credentials
 from node.turns import client_of
-from proofs.density import TooManyParts, check_parts
 from proofs.membership import Membership
 from proofs.signing import SigningKey
 from proofs.words import printable
@@ -33,6 +32,8 @@ GREETING_BYTES_MAX: Final = 1_024
 """Of a frame before it is known who sends it."""
 STREAMS_MAX: Final = 128
 """Streams open at a time, greeted or not; one a member is what there should be."""
+GREETING_OF_ONE_MAX: Final = 4
+"""Of them, with one certificate and not greeted yet: none of the members keeps the others out."""
 BACKOFF_FIRST_SECONDS: Final = 0.05
 BACKOFF_MAX_SECONDS: Final = 1.0
 FAULT_PAUSE_SECONDS: Final = 5.0
@@ -44,17 +45,6 @@ ANSWERS_BYTES_MAX: Final = 8 * 1024 * 1024
 INCOMING_BYTES_MAX: Final = 24 * 1024 * 1024
 INCOMING_FRAMES_MAX: Final = 2_000
 """What one member may have us hold unprocessed; then its stream is read no further."""
-KIND_BYTES_MAX: Final = {
-    "votes": 1 << 16,
-    "status": 1 << 16,
-    "own_votes_request": 1 << 16,
-    "own_votes_response": 1 << 16,
-    "block_request": 1 << 16,
-    "certificates": 1 << 20,
-}
-"""Of kinds that are small. A vote that is kept keeps all of its frame in memory; and of each member one of
-each kind is kept, of a hundred views."""
-
 Read = Callable[[], Awaitable[bytes]]
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -142,27 +132,11 @@ class Link:
             data = await read()
             if not isinstance(data, bytes):  # grpc.aio.EOF
                 return
-            frame = parse_frame(data)
+            frame = await parse_in_turns(data)
             if frame.WhichOneof("frame") in (None, "hello", "challenge"):
                 raise PeerFault("it sent a frame that has no place after the greeting")
             self.received(len(data))
             inbox.peer_frame(self, frame, len(data))
-
-
-def parse_frame(data: bytes) -> pb.PeerFrame:
-    """A frame from its bytes. Raises PeerFault when they are garbage, or take more memory than they may."""
-    try:
-        check_parts(pb.PeerFrame, data)
-        frame = pb.PeerFrame.FromString(data)
-    except DecodeError:
-        raise PeerFault(f"it sent {len(data)} bytes that are no frame of this protocol") from None
-    except TooManyParts as error:
-        raise PeerFault(f"its frame {error}") from None
-    kind = frame.WhichOneof("frame") or ""
-    most = KIND_BYTES_MAX.get(kind, len(data))
-    if len(data) > most:
-        raise PeerFault(f"its {kind} frame has {len(data)} bytes; at most {most} are read")
-    return frame
 
 
 class PeerNetwork:
@@ -182,6 +156,8 @@ class PeerNetwork:
         self._sections = {self._index[peer.federation]: peer for peer in config.peers}
         self.links: dict[int, Link] = {}
         self._faulty_until: dict[int, float] = {}
+        self._greeting: Counter[bytes] = Counter()
+        """Streams that are not greeted yet, by the certificate shown."""
         self._tasks: list[asyncio.Task[None]] = []
         self._server: grpc.aio.Server | None = None
         self.port = 0
@@ -287,10 +263,19 @@ class PeerNetwork:
                 raise PeerFault(f"it claims to be {name} but does not show that federation's certificate")
             return fingerprint(shown)
 
+        if self._greeting[shown] >= GREETING_OF_ONE_MAX:
+            text = (
+                f"{GREETING_OF_ONE_MAX} streams with this certificate are being greeted; finish those first"
+            )
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, text)
         handshake = self._handshake(fingerprint(self._config.tls.certificate.read_bytes()))
         try:
-            async with asyncio.timeout(HANDSHAKE_SECONDS):
-                member = await self._greet(handshake, context.read, context.write, expect)
+            self._greeting[shown] += 1
+            try:
+                async with asyncio.timeout(HANDSHAKE_SECONDS):
+                    member = await self._greet(handshake, context.read, context.write, expect)
+            finally:
+                self._greeting[shown] -= 1
             if self._pause(member) > 0:
                 await context.abort(grpc.StatusCode.UNAVAILABLE, "closed for a fault; try again later")
             await self._serve(member, context.read, context.write)

@@ -30,6 +30,8 @@ PEER_OPTIONS: list[tuple[str, int | str]] = [
     ("grpc.server_handshake_timeout_ms", 5_000),
     ("grpc.max_allowed_incoming_connections", 256),
     ("grpc.max_concurrent_streams", 4),
+    # Whoever connects and opens no stream takes a place of one who would.
+    ("grpc.max_connection_idle_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
 ]

@@ -6,6 +6,7 @@ longer. So whoever reads what another sent looks here first, and stops at the fi
 message is left to the library, or refused in its way. Spec: docs/security.md, "Nobody crowds the others out".
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -21,6 +22,8 @@ PART_BYTES: Final = 32
 """And one more for so many of its bytes: the smallest certificate, two parts, takes 74."""
 FIELD_BYTES: Final = 12
 """And a field, a part or not, for so many: looking over a million takes most of a second too."""
+FIELDS_A_PIECE: Final = 5_000
+"""Fields looked over before whoever has other things to do can do them (about 5 ms)."""
 
 _Table = dict[int, Any]
 """Field number to the table of the message in it, or None where it holds many byte strings."""
@@ -41,12 +44,20 @@ def check_parts(
 
     Raises `TooManyParts`, and `DecodeError` for some of what is no message.
     """
+    for _ in check_parts_in_pieces(message_class, data, most, free):
+        pass
+
+
+def check_parts_in_pieces(
+    message_class: type[Message], data: bytes, most: int | None = None, free: int = PARTS_FREE
+) -> Iterator[None]:
+    """The same, stopping after each piece of the work. Raises as above."""
     fields = free + len(data) // FIELD_BYTES if most is None else most
     parts = free + len(data) // PART_BYTES if most is None else most
     if len(data) <= 2 * parts:
         return  # each has two bytes
     try:
-        _walk(_table(message_class.DESCRIPTOR), data, fields, parts)
+        yield from _walk(_table(message_class.DESCRIPTOR), data, fields, parts)
     except IndexError:
         raise DecodeError(f"{len(data)} bytes end inside a field") from None
 
@@ -63,9 +74,10 @@ def _table(descriptor: Any) -> _Table:
     return table
 
 
-def _walk(table: _Table, data: bytes, most_fields: int, most_parts: int) -> None:
+def _walk(table: _Table, data: bytes, most_fields: int, most_parts: int) -> Iterator[None]:
     """Go through every field, into messages. Raises as above, and IndexError at an end too early."""
     position, end, fields, parts = 0, len(data), 0, 0
+    stop = min(most_fields, FIELDS_A_PIECE)
     outer: list[tuple[_Table, int]] = []
     while True:
         while position >= end:
@@ -75,8 +87,11 @@ def _walk(table: _Table, data: bytes, most_fields: int, most_parts: int) -> None
                 return
             table, end = outer.pop()
         fields += 1
-        if fields > most_fields:
-            raise TooManyParts(f"of {len(data)} bytes has more than {most_fields} fields")
+        if fields > stop:
+            if fields > most_fields:
+                raise TooManyParts(f"of {len(data)} bytes has more than {most_fields} fields")
+            stop = min(most_fields, stop + FIELDS_A_PIECE)
+            yield
         tag = data[position]
         position += 1
         if tag > 127:

@@ -46,7 +46,7 @@ def test_every_promise_names_a_test() -> None:
 
 
 def test_the_bounds_that_are_stated_are_those_in_force() -> None:
-    from node import daemon, metrics, peers, tls, turns
+    from node import daemon, frames, log, metrics, peers, tls, turns
     from node.services import ledger, requests
 
     clients, between = dict(daemon.CLIENT_OPTIONS), dict(tls.PEER_OPTIONS)
@@ -67,6 +67,10 @@ def test_the_bounds_that_are_stated_are_those_in_force() -> None:
         "60 s for a request to come": requests.REQUEST_SECONDS == 60,
         "500 streams, 200 of one address": (turns.STREAMS_MAX, turns.STREAMS_OF_ONE_MAX) == (500, 200),
         "200 pieces of work": turns.WAITING_MAX == 200,
+        "4 streams not greeted": peers.GREETING_OF_ONE_MAX == 4,
+        "10 s without a stream": between["grpc.max_connection_idle_ms"] == 10_000,
+        "2 MiB of transactions": frames.KIND_BYTES_MAX["transactions"] == 2 << 20,
+        "20 lines alike a minute": (log.ALIKE_MAX, log.MINUTE_SECONDS) == (20, 60),
         "24 MiB or 2,000 frames": (peers.INCOMING_BYTES_MAX, peers.INCOMING_FRAMES_MAX) == (24 << 20, 2_000),
         "32 MiB unsent": peers.OUTGOING_BYTES_MAX == 32 << 20,
         "kept away for 5 s": peers.FAULT_PAUSE_SECONDS == 5,

@@ -15,10 +15,10 @@ from ayni.v1 import ledger_service_pb2 as rpc
 from ayni.v1 import peer_service_pb2 as pb
 from consensus.events import PeerFault as FaultEffect
 from consensus.events import PeerMessage
+from node.frames import parse_frame
 from node.handshake import NONCE_BYTES, Handshake, PeerFault
 from node.outcomes import Outcomes
 from node.parts import Parts
-from node.peers import parse_frame
 from node.services.ledger import LedgerService
 from node.services.status import Consensus, NodeStatus
 from node.submit import Doors

@@ -15,13 +15,15 @@ from ayni.v1 import genesis_pb2
 from ayni.v1 import peer_service_pb2 as pb
 from ayni.v1.block_pb2 import Certificate, CertifiedBlock, MemberSignature, Proposal, Vote
 from config import NodeConfig, fingerprint
-from node import peers
+from node import peers, tls
+from node.frames import parse_frame, parse_in_turns
 from node.handshake import Handshake, PeerFault
 from node.log import make_log
-from node.peers import METHOD, Link, PeerNetwork, parse_frame
+from node.peers import METHOD, Link, PeerNetwork
 from node.tls import peer_channel, peer_server_credentials
 from proofs.membership import Membership, membership_of
 from tests.node.founders import NAMES, Founder, write_network
+from tests.node.running import Rounds, tick
 
 SECONDS = 10
 
@@ -234,6 +236,49 @@ async def test_who_shows_one_certificate_and_claims_another_name_is_refused(
         assert sides[0].heard.up == []
 
 
+async def test_one_certificate_has_only_so_many_streams_that_are_not_greeted(
+    configs: list[NodeConfig], members: Membership
+) -> None:
+    """A member that opens streams and says nothing would else keep the others from connecting again."""
+    async with running(configs, members, 0) as sides:
+        silent = [Intruder(configs, members, 2, 0) for _ in range(peers.GREETING_OF_ONE_MAX)]
+        for each in silent:
+            assert await each.call.read()
+        code, details = await Intruder(configs, members, 2, 0).end()
+        assert (grpc.StatusCode.RESOURCE_EXHAUSTED, details) == (
+            code,
+            "4 streams with this certificate are being greeted; finish those first",
+        )
+        other = Intruder(configs, members, 3, 0)
+        await other.greet(3, 3)
+        await sides[0].heard.until(lambda: "quebec" in sides[0].heard.up)
+        for each in silent:
+            each.call.cancel()
+        async with asyncio.timeout(SECONDS):
+            while sides[0].network._greeting.total():
+                await tick()
+        again = Intruder(configs, members, 2, 0)
+        await again.greet(2, 2)
+        await sides[0].heard.until(lambda: "lombardia" in sides[0].heard.up)
+
+
+async def test_a_connection_without_a_stream_is_hung_up_on(
+    configs: list[NodeConfig], members: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = [
+        (name, 200 if name == "grpc.max_connection_idle_ms" else value) for name, value in tls.PEER_OPTIONS
+    ]
+    assert short != tls.PEER_OPTIONS
+    monkeypatch.setattr(peers, "PEER_OPTIONS", short)
+    async with running(configs, members, 0):
+        intruder = Intruder(configs, members, 2, 0)
+        intruder.call.cancel()
+        await intruder.channel.channel_ready()
+        assert intruder.channel.get_state() is grpc.ChannelConnectivity.READY
+        async with asyncio.timeout(SECONDS):
+            await intruder.channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
+
+
 async def test_who_cannot_sign_as_whom_it_claims_to_be_is_refused(
     configs: list[NodeConfig], members: Membership
 ) -> None:
@@ -359,6 +404,7 @@ def test_a_frame_of_countless_empty_parts_is_not_unpacked(parts: pb.PeerFrame) -
         (pb.PeerFrame(own_votes_response=pb.OwnVotesResponse(id=1)), 65_536),
         (pb.PeerFrame(block_request=pb.BlockRequest(id=1)), 65_536),
         (pb.PeerFrame(certificates=pb.Certificates(certificates=[Certificate(view=1)])), 1_048_576),
+        (pb.PeerFrame(transactions=pb.Transactions(transactions=[b"x"])), 2_097_152),
     ],
     ids=lambda value: value.WhichOneof("frame") if isinstance(value, pb.PeerFrame) else "",
 )
@@ -376,3 +422,23 @@ def test_what_is_kept_of_a_frame_keeps_no_megabytes_with_it(frame: pb.PeerFrame,
         with pytest.raises(PeerFault) as refused:
             parse_frame(padded)
         assert str(refused.value) == f"its {kind} frame has {size} bytes; at most {bytes_max} are read"
+
+
+async def test_others_have_their_turn_while_a_large_frame_is_looked_over() -> None:
+    """Nearly a second of work for 10 MB, at their densest."""
+    certificate = Certificate(signatures=[MemberSignature(member=1, signature=bytes(36))] * 20)
+    frame = pb.PeerFrame(proposal=Proposal(nullifications=[certificate] * 10_000))
+    data = frame.SerializeToString()
+    is_done = False
+    rounds = Rounds(lambda: not is_done)
+    assert frame == await parse_in_turns(data)
+    is_done = True
+    assert rounds.count > 100
+
+
+def test_a_frame_that_begins_with_another_kind_is_refused() -> None:
+    """Of two kinds in one frame the last counts, and the first would choose the bound."""
+    data = pb.PeerFrame(proposal=Proposal()).SerializeToString()
+    data += pb.PeerFrame(votes=pb.Votes(votes=[Vote(view=1)])).SerializeToString()
+    with pytest.raises(PeerFault, match=r"^its frame does not begin with what it is$"):
+        parse_frame(data)

@@ -25,7 +25,7 @@ from ayni.v1.block_pb2 import (
 )
 from consensus.config import DIGESTS_MAX, ITEMS_MAX
 from consensus.leader import leader_of
-from node.peers import KIND_BYTES_MAX
+from node.frames import KIND_BYTES_MAX
 from proofs.domains import block_digest
 from tests.sim.cluster import SimulatedNode
 from tests.sim.liar import Liar
