@@ -45,7 +45,8 @@ class Outcomes:
     """The watchers of each transaction, and the latest refusals."""
 
     def __init__(self) -> None:
-        self._watchers: dict[bytes, list[Watcher]] = {}
+        self._watchers: dict[bytes, dict[Watcher, None]] = {}
+        """In order; any number of calls may wait for one transaction, and all of them end at one moment."""
         self._refusals: OrderedDict[bytes, Refusal] = OrderedDict()
 
     def __len__(self) -> int:
@@ -57,14 +58,14 @@ class Outcomes:
 
     def watch(self, tx_id: bytes, watcher: Watcher) -> None:
         """`watcher` is told what becomes of `tx_id`, until it unwatches."""
-        self._watchers.setdefault(tx_id, []).append(watcher)
+        self._watchers.setdefault(tx_id, {})[watcher] = None
 
     def unwatch(self, tx_ids: Iterable[bytes], watcher: Watcher) -> None:
         """`watcher` is told no more."""
         for tx_id in tx_ids:
             watchers = self._watchers.get(tx_id)
-            if watchers is not None and watcher in watchers:
-                watchers.remove(watcher)
+            if watchers is not None:
+                watchers.pop(watcher, None)
                 if not watchers:
                     del self._watchers[tx_id]
 

@@ -263,6 +263,26 @@ def test_everybody_who_waits_is_told_once() -> None:
     assert len(outcomes) == 0
 
 
+def test_who_waits_no_more_is_not_looked_for_among_all_who_do() -> None:
+    """Hundreds of calls may wait for the same thousand transactions, and end at one moment."""
+    compared: list[object] = []
+
+    class Alike(Watching):
+        __hash__ = object.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            compared.append(other)
+            return self is other
+
+    outcomes = Outcomes()
+    watching = [Alike() for _ in range(100)]
+    for each in watching:
+        outcomes.watch(b"a", each)
+    for each in reversed(watching):
+        outcomes.unwatch([b"a"], each)
+    assert (compared, len(outcomes)) == ([], 0)
+
+
 def test_refusals_are_remembered_for_a_while() -> None:
     outcomes = Outcomes()
     refusal = Refusal(1, "", "no")
