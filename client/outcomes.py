@@ -234,7 +234,12 @@ def _refused(name: str, refusal: result_pb2.Refusal) -> Refused:
             f"`ayni tx wait {name}` says for certain when one is, within minutes; "
             f"making it anew with `--replace {name}` is safe at once.",
         )
-    if refusal.final_after_ms:
+    if refusal.code == result_pb2.REFUSAL_CODE_NONCE_USED:
+        next_step = (
+            "What used the nonce took effect: look at it before anything is made anew, and say --again only "
+            "if it is meant a second time."
+        )
+    elif refusal.final_after_ms:
         next_step = (
             f"It is not void: handed in again by anybody until {until}, these bytes can still become final. "
             f"Wait until then, or correct them with `--replace {name}`."

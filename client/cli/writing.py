@@ -24,8 +24,8 @@ import click
 from ayni.v1 import state_pb2, transaction_pb2
 from client.cli.options import FILE, shared_options
 from client.context import Context
-from client.drafts import Draft, with_signatures
-from client.errors import KeyProblem, NoNode, OutcomeUnknown, UsageProblem
+from client.drafts import Draft, id_of, with_signatures
+from client.errors import KeyProblem, NoNode, OutcomeUnknown, Refused, UsageProblem
 from client.intents import same_intent
 from client.output import MS_PER_DAY, duration_ms, time_text
 from client.signers import missing_error, plan
@@ -121,10 +121,28 @@ class Writing:
             raise NoNode(error.what, error.why, f"{error.next_step} {kept}") from error
         show_outcome(self.context, outcome)
         take_note(self.context, [outcome], final=[raw] if outcome.kind == "final" else [])
+        if outcome.refusal_name == "NONCE_USED":
+            self._prove_used(draft)
         problem = outcome.error()
         if problem is not None:
             raise problem
         return outcome
+
+    def _prove_used(self, draft: Draft) -> None:
+        """Raises Refused naming what used the draft's nonce, when a node proves it."""
+        body = draft.parsed()
+        used = self.context.client.transaction_by_nonce(body.author, body.nonce)
+        if used is None:
+            return
+        tx_id = id_of(used.transaction)
+        self.context.outbox.settle(tx_id, final=True)
+        raise Refused(
+            f"Transaction {draft.tx_id.hex()[:16]} is refused: NONCE_USED.",
+            f"Transaction {tx_id.hex()[:16]} has the same nonce and is final, as its receipt proves: that one"
+            " took effect, and this one did not.",
+            f"See `ayni tx show {tx_id.hex()}`; only if it is meant a second time, make it anew without"
+            " --replace.",
+        )
 
     def _replaced(self) -> transaction_pb2.Body:
         """What --replace names. Raises UsageProblem, NotFound."""

@@ -13,7 +13,7 @@ from client.errors import KeyProblem, NotFound, UsageProblem
 from client.outbox import Outbox
 from client.stamps import Stamp
 from tests.client.conftest import Ayni, three_lines
-from tests.client.fakes import FakeNode, body_of, seeded
+from tests.client.fakes import TRANSFER, FakeNode, body_of, seeded
 
 
 def draft(number: int = 1) -> Draft:
@@ -171,6 +171,41 @@ def test_the_same_intent_is_not_given_a_second_nonce_while_it_is_pending(
     assert node.seen == []
     assert ayni(*arguments, "--again").code == 0
     assert len(node.seen) == 1
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_whoever_replaces_what_took_effect_after_all_is_told_so(
+    ayni: Ayni, outbox: Outbox, node: FakeNode, proven: bool
+) -> None:
+    """The node lied that it had expired, and had others take it."""
+    node.past_expiry = True
+    assert ayni(*TRANSFER, "--expires-in", "5s").code == 9
+    [first] = node.seen
+    node.past_expiry = False
+    node.judge = lambda body: result_pb2.Refusal(
+        code=result_pb2.REFUSAL_CODE_NONCE_USED, field="nonce", message="emilia/cadiai used this nonce"
+    )
+    if proven:
+        node.log.append((first, b""))
+    name = id_of(first).hex()[:16]
+    result = ayni(*TRANSFER, "--replace", name)
+    assert result.code == 3
+    second = id_of(node.seen[1]).hex()[:16]
+    if proven:
+        assert three_lines(result.err) == [
+            f"ayni: Transaction {second} is refused: NONCE_USED.",
+            f"  why:  Transaction {name} has the same nonce and is final, as its receipt proves: that one"
+            " took effect, and this one did not.",
+            f"  next: See `ayni tx show {id_of(first).hex()}`; only if it is meant a second time, make"
+            " it anew without --replace.",
+        ]
+    else:
+        assert three_lines(result.err)[2] == (
+            "  next: What used the nonce took effect: look at it before anything is made anew, and say"
+            " --again only if it is meant a second time."
+        )
+    assert [entry.tx_id for entry in outbox.known()] == [id_of(first)] * proven
+    assert ayni(*TRANSFER).code == (3 if proven else 2)
 
 
 @pytest.mark.parametrize("date", [(), ("--date", "2024-10-04")], ids=["today", "that day"])
