@@ -29,6 +29,7 @@ from ledger.rules.classes import (
     find_class,
 )
 from ledger.rules.holdings import ClassBook
+from ledger.rules.lots import check_dated
 from ledger.rules.precedence import foremost, within
 from ledger.state import State
 
@@ -93,6 +94,7 @@ def _check_issue(
         dues = ceilings.dues_of_period(record, state.period().open_period)
     for index, line in enumerate(lines):
         path = f"issue_entitlements.lines[{index}]."
+        found.append(check_dated(line.value_date, context.today, path + "value_date"))
         if line.holder == author:
             found.append(
                 Refusal(
@@ -322,6 +324,8 @@ def _redeem(context: Context, author: str, payload: Any) -> Refusal | None:
 def _check_redeem(context: Context, policy: ClassPolicy, payload: Any) -> Refusal | None:
     name = "redeem_entitlements."
     holder, provider, served_by = payload.holder, payload.provider, payload.served_by
+    if served_by and (refusal := check_dated(payload.value_date, context.today, name + "value_date")):
+        return refusal
     if refusal := check_not_suspended(context.state, holder, name + "holder") or check_accredited(
         context, provider, name + "provider"
     ):

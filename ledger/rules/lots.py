@@ -9,7 +9,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from ayni.v1 import result_pb2
+from ledger.fields import invalid
 from ledger.records import Lot
+from ledger.refusals import Refusal
 
 
 def order_of_use(lot: Lot) -> tuple[int, int, int, str, bool]:
@@ -20,6 +22,17 @@ def order_of_use(lot: Lot) -> tuple[int, int, int, str, bool]:
 def is_expired(lot: Lot, today: int) -> bool:
     """E3: its last day is before today; it is used for nothing."""
     return 0 < lot.expires_on < today
+
+
+def check_dated(value_date: int, today: int, field: str) -> Refusal | None:
+    """E3: a lot is dated tomorrow at the latest, as somewhere it is tomorrow already."""
+    if value_date <= today + 1:
+        return None
+    return invalid(
+        field,
+        f"the value date is day {value_date} since 1970-01-01, and today is day {today}: what is held is"
+        " dated by when it was paid or given; say that day",
+    )
 
 
 def held_value(lots: Iterable[Lot]) -> int:

@@ -23,6 +23,7 @@ from ledger.rules.classes import (
     find_class,
 )
 from ledger.rules.holdings import ClassBook
+from ledger.rules.lots import check_dated
 from ledger.rules.precedence import foremost, within
 from ledger.state import State
 
@@ -244,7 +245,8 @@ def _holding_faults(
             or check_accredited(context, issuer, "holding.issuer")
             or (ceilings.check_old_arrears(context, issuer, unit, "holding.issuer") if shares else None)
         )
-    faults = [may[issuer, policy.class_id]]
+    dated = check_dated(holding.value_date, context.today, "holding.value_date")
+    faults = [dated, may[issuer, policy.class_id]]
     if issuer == holding.holder:
         faults.append(
             Refusal(refusals.SELF, "holding.holder", f"{issuer} would hold its own; name another holder")

@@ -26,6 +26,7 @@ from ledger.rules.classes import (
     find_class,
 )
 from ledger.rules.holdings import ClassBook
+from ledger.rules.lots import check_dated
 from ledger.rules.precedence import foremost, within
 from ledger.state import State
 
@@ -172,7 +173,7 @@ def _check(context: Context, host: str, policy: ClassPolicy, payload: Any) -> Re
                 if unit not in units:
                     units[unit] = _check_fee_unit(state, unit)
                 refusal = units[unit] or refusal
-        if refusal:
+        if refusal := check_dated(line.value_date, context.today, "value_date") or refusal:
             found.append(within(refusal, f"record_service.lines[{index}]"))
     return foremost(found)
 

@@ -34,7 +34,7 @@ from tests.vectors.founding import NAMES, canonical, certificate, genesis, key, 
 
 DAY_MS = 86_400_000
 STEP_MS = 1_000
-VALUE_DATE = 19_676
+VALUE_DATE = 19_669
 SHARES = "shares@emilia/cadiai"
 HOURS = "hours@japan"
 

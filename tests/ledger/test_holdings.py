@@ -428,7 +428,7 @@ def test_a_close_on_the_same_day_finds_what_was_late() -> None:
 
 def test_a_close_after_any_time_looks_no_further_than_anything_expires() -> None:
     bare = bare_with_classes(expires_after_days=limits.DAYS_MAX)
-    assert bare.do(*issue(A, "f/a:p-1", 100, limits.VALUE_DATE_MAX)) is None
+    assert bare.do(*issue(A, "f/a:p-1", 100)) is None
     bare.time_ms = limits.TIME_MAX_MS  # a hundred million days later: a quorum can say so
     assert bare.close().expired_minor == 100
     assert len(bare.overlay.reads) < 150_000
