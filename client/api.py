@@ -23,7 +23,7 @@ from ayni.v1 import block_pb2, receipt_pb2
 from ayni.v1 import ledger_service_pb2 as wire
 from client.answers import check_answer, check_transaction
 from client.channels import Node, Nodes, NotThisNode, no_node
-from client.errors import NotFound, VerificationFailed
+from client.errors import ClientError, NotFound, VerificationFailed
 from client.networks import Network
 from client.outcomes import Kind, Outcome, check_receipt, outcome_of, short_id, with_receipt
 from client.output import Unit, units_of
@@ -33,6 +33,7 @@ from proofs.receipts import ReceiptInvalid, VerifiedRecord, verify_state_proof
 WAIT_DEFAULT_MS = 30_000
 READ_SECONDS_MAX = 20.0
 EXPORT_SECONDS_MAX = 3_600.0
+DOUBT_SECONDS_MAX = 5.0
 PAGE = 1_000
 
 Response = TypeVar("Response", bound=Message)
@@ -73,7 +74,8 @@ class Client:
         """
         if not transactions:
             return []
-        return Submission(self.network, self.nodes, transactions, want_receipts).run(wait_ms)
+        outcomes = Submission(self.network, self.nodes, transactions, want_receipts).run(wait_ms)
+        return self._doubted(outcomes)
 
     def outcome(self, tx_id: bytes, *, wait_ms: int = 0) -> Outcome:
         """What became of a transaction, by its id; waits up to `wait_ms`. Without receipt."""
@@ -85,7 +87,24 @@ class Client:
             message = self.nodes.read("GetOutcome", request, wait / 1000 + MARGIN_SECONDS)
             found = outcome_of(message, self.genesis_hash, tx_id=tx_id)
             if found.kind is not Kind.UNKNOWN or left_ms <= wait:
-                return found
+                return self._doubted([found])[0]
+
+    def _doubted(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """That something has expired is one node's word: another one may prove that it is final."""
+        found = {one.tx_id: one for one in outcomes}
+        for node in tuple(self.nodes)[1:]:
+            expired = [tx_id for tx_id, one in found.items() if one.kind is Kind.EXPIRED]
+            try:
+                for tx_id in expired:
+                    said = node.call("GetOutcome", wire.GetOutcomeRequest(tx_id=tx_id), DOUBT_SECONDS_MAX)
+                    if said.kind == wire.OUTCOME_KIND_FINAL:
+                        request = wire.GetReceiptRequest(tx_id=tx_id)
+                        said.receipt.CopyFrom(node.call("GetReceipt", request, DOUBT_SECONDS_MAX))
+                        found[tx_id] = outcome_of(said, self.genesis_hash, tx_id=tx_id, receipt_wanted=True)
+                        self.nodes.prefer(node)
+            except (NotThisNode, ClientError):  # it is asked no more, and proves nothing
+                continue
+        return [found[one.tx_id] for one in outcomes]
 
     def with_receipt(self, final: Outcome) -> Outcome:
         """The same final outcome with its receipt, verified. Raises NotFound, VerificationFailed."""

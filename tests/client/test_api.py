@@ -215,6 +215,26 @@ def test_another_node_takes_over_when_one_is_gone(node: FakeNode, second: FakeNo
         assert client.account("emilia/cadiai").account == "emilia/cadiai"
 
 
+@pytest.mark.parametrize("proof", ["good", "spoiled", "none"])
+def test_that_something_has_expired_is_asked_of_the_other_nodes_too(
+    node: FakeNode, second: FakeNode, proof: str
+) -> None:
+    """The first one lies; the second one has it."""
+    leg = transactions.leg("lazio/coop", "EUC", 1, value_date=20_000)
+    draft = transactions.transfer("emilia/cadiai", [leg], Stamp(bytes(16), 1_700_000_000_000))
+    raw = sign(draft, [seeded("cadiai")], node.genesis_hash)
+    node.past_expiry = True
+    second.spoil_receipts = proof == "spoiled"
+    if proof != "none":
+        second.log.append((raw, b""))
+    with Client(node.network(second)) as client:
+        [outcome] = client.submit([raw])
+    assert outcome.kind is (Kind.FINAL if proof == "good" else Kind.EXPIRED)
+    assert (outcome.receipt is not None) is (proof == "good")
+    assert [raw] == node.seen
+    assert second.seen == []
+
+
 def test_no_node_at_all_is_said_at_once_with_each_ones_reason(node: FakeNode) -> None:
     network = node.network()
     node.stop()
