@@ -151,8 +151,12 @@ class Votes:
                 raise Violation(f"{host.name} sends {_shown(vote)} and {key!r} is not on its disk")
 
     def _check_locked(self, host: Host, vote: Vote) -> None:
-        """C11: an old disk does not vote while enough peers hold what it lost."""
+        """C11: an old disk does not vote while enough peers hold what it lost of views not final to it."""
+        assert host.node is not None
+        final_view = host.node.machine._round.store.final_view
         for lost, holders in self._lost.get(host.member, ()):
+            if lost.view <= final_view:
+                continue
             still = [index for index, life in holders if self._lives[index] == life]
             if len(still) > len(self._membership.members) - self._quorum:
                 raise Violation(
