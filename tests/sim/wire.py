@@ -268,7 +268,7 @@ class SimulatedPeers(PeerNetwork):
 
     async def accept(self, stream: Stream) -> None:
         """A connection that another host made; as `PeerNetwork._accept`, with its pause for the faulty."""
-        handshake = self._greeting()
+        handshake = self._begin_greeting()
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 member = await self._greet(handshake, stream.read, stream.write, self._certificate)  # type: ignore[arg-type]
@@ -291,12 +291,12 @@ class SimulatedPeers(PeerNetwork):
 
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
-                await self._greet(self._greeting(), stream.read, stream.write, expect)  # type: ignore[arg-type]
+                await self._greet(self._begin_greeting(), stream.read, stream.write, expect)  # type: ignore[arg-type]
             await self._serve(member, stream.read, stream.write)  # type: ignore[arg-type]
         finally:
             stream.close()
 
-    def _greeting(self) -> Handshake:
+    def _begin_greeting(self) -> Handshake:
         return self._handshake(self._certificate(self._own))
 
     @staticmethod
