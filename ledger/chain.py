@@ -31,9 +31,6 @@ _ENTRY_OVERHEAD: Final = 8
 """Bytes that a transaction adds to a body beside its own, at most."""
 _FINAL_READS_MAX: Final = 10_000
 """Records that a view of the final state remembers."""
-_RESULT_BYTES_AIM: Final = 1 << 20
-"""A block is built until its results have so many bytes: few bytes can ask for much work, as to give a
-thousand lots. No rule: what a block of others may cost is bounded by its transactions."""
 
 
 class BlockInvalid(ValueError):
@@ -204,19 +201,18 @@ class Chain:
         block = Executed(self._executed.get(parent), Overlay(self._base, over))
         self._begin(block, height, time_ms, frontier.size)
         refused = []
-        body_bytes = result_bytes = 0
+        body_bytes = 0
         for tx in candidates:
             size = len(tx.raw) + _ENTRY_OVERHEAD
             if len(block.entries) >= transactions_max or body_bytes + size > limits.BLOCK_BODY_BYTES_MAX:
                 break
-            if result_bytes > _RESULT_BYTES_AIM or block.overlay.cited_bytes > limits.BLOCK_CITED_BYTES:
+            if _full(block.overlay):
                 break
             answer = self._apply(block, tx, height, time_ms, frontier.size + len(block.entries))
             if isinstance(answer, Refusal):
                 refused.append((tx.tx_id, answer))
             else:
                 body_bytes += size
-                result_bytes += len(answer.result)
         body = block_pb2.BlockBody(transactions=[entry.tx.raw for entry in block.entries])
         block.body = body.SerializeToString(deterministic=True)
         self._end(block, frontier)
@@ -261,12 +257,8 @@ class Chain:
             tx = self._parse(raw)
             if isinstance(tx, Refusal):
                 raise BlockInvalid(f"transactions[{index}].{tx.field}", f"{tx.name}: {tx.message}")
-            if block.overlay.cited_bytes > limits.BLOCK_CITED_BYTES:  # B4
-                raise BlockInvalid(
-                    f"transactions[{index}]",
-                    f"those before it cite {block.overlay.cited_bytes} bytes of the log;"
-                    f" none may follow above {limits.BLOCK_CITED_BYTES}",
-                )
+            if full := _full(block.overlay):
+                raise BlockInvalid(f"transactions[{index}]", full)
             answer = self._apply(block, tx, height, header.time_ms, frontier.size + index)
             if isinstance(answer, Refusal):
                 raise BlockInvalid(
@@ -321,6 +313,7 @@ class Chain:
     ) -> Accepted | Refusal:
         answer = apply_transaction(block.overlay, tx, height, time_ms, log_index)
         if isinstance(answer, Accepted):
+            block.overlay.result_bytes += len(answer.result)
             leaf = leaf_hash(log_entry(tx.raw, answer.result))
             block.entries.append(_entry((tx, answer.result, log_index, leaf, answer.postings)))
         return answer
@@ -354,6 +347,21 @@ class Chain:
                     block.overlay.detach()
                     block.tree.detach()
         return kept
+
+
+def _full(overlay: Overlay) -> str:
+    """B4: why no transaction follows those that the block has; "" while one may."""
+    if overlay.cited_bytes > limits.BLOCK_CITED_BYTES:
+        return (
+            f"those before it cite {overlay.cited_bytes} bytes of the log; none may follow above"
+            f" {limits.BLOCK_CITED_BYTES}"
+        )
+    if overlay.result_bytes > limits.BLOCK_RESULT_BYTES:
+        return (
+            f"the results of those before it have {overlay.result_bytes} bytes; none may follow above"
+            f" {limits.BLOCK_RESULT_BYTES}"
+        )
+    return ""
 
 
 def _final(block: Executed) -> FinalBlock:

@@ -15,6 +15,8 @@ BLOCK_BODY_BYTES_MAX: Final = 4 << 20
 BLOCK_TRANSACTIONS_MAX: Final = 4_096
 BLOCK_CITED_BYTES: Final = 8 << 20
 """Once the transactions of a block cite so many bytes of the log, none follows (B4)."""
+BLOCK_RESULT_BYTES: Final = 1 << 20
+"""Likewise once their results have so many: few bytes can ask for much work, as to give a thousand lots."""
 SIGNATURES_MAX: Final = 128
 NESTING_MAX: Final = 16
 SIGNED_FIELDS_MAX: Final = 1_000  # of a SignedTransaction: three for each signature, and the body's bytes

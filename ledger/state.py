@@ -131,6 +131,8 @@ class Overlay:
         self.nonces: dict[tuple[str, bytes], bytes] = {}
         self.cited_bytes = 0
         """Size of the earlier transactions that those of this block cite (B4)."""
+        self.result_bytes = 0
+        """Size of the results of this block's transactions (B4)."""
 
     def record(self, record_type: type[R], key: bytes) -> R:
         """The record at `key` as this block sees it, its default when absent."""

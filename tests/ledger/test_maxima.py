@@ -122,8 +122,8 @@ def test_a_name_of_any_length_is_refused_in_few_words() -> None:
 
 
 def test_a_block_is_built_until_its_results_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few bytes can ask for much work: what does not fit waits for the next block, and is not refused."""
-    monkeypatch.setattr(chain, "_RESULT_BYTES_AIM", 100)
+    """B4: few bytes can ask for much work: what does not fit waits for the next block, and is not refused."""
+    monkeypatch.setattr(limits, "BLOCK_RESULT_BYTES", 100)
     world = standard()
     policy = {"class_id": "x@japan", "kind": "HOURS", "unit": "HRS", "given_for": "SERVICE"}
     world.do({"author": "japan", "define_class": {**policy, "transferability": "ANYONE"}})
@@ -137,17 +137,23 @@ def test_a_block_is_built_until_its_results_are_many(monkeypatch: pytest.MonkeyP
         "amount_minor": 1,
     }
     raws = [world.transaction({"author": "japan/nalc:v-1", "give_entitlements": gift}) for _ in range(9)]
-    block, refused = world.chain.build(
-        world.chain.tip.digest,
-        [tx for raw in raws if isinstance(tx := world.parse(raw), ParsedTransaction)],
-        epoch=0,
-        view=9,
-        leader=0,
-        time_ms=world.time_ms + 1,
-    )
+    gifts = [tx for raw in raws if isinstance(tx := world.parse(raw), ParsedTransaction)]
+    slot = {"epoch": 0, "view": 9, "leader": 0, "time_ms": world.time_ms + 1}
+    block, refused = world.chain.build(world.chain.tip.digest, gifts, **slot)
     results = [len(entry.result) for entry in block.entries]
     assert sum(results[:-1]) <= 100 < sum(results)
     assert (len(results) < 9, refused) == (True, [])
+    world.witness.check(block.header_bytes, block.body)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(limits, "BLOCK_RESULT_BYTES", 10_000)
+        greedy, _ = world.chain.build(world.chain.tip.digest, gifts, **slot)
+    with pytest.raises(chain.BlockInvalid) as caught:
+        world.witness.check(greedy.header_bytes, greedy.body)
+    assert str(caught.value) == (
+        f"transactions[{len(results)}]: the results of those before it have {sum(results)} bytes;"
+        " none may follow above 100"
+    )
 
 
 def test_a_block_cites_so_much_of_the_log_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
