@@ -32,6 +32,8 @@ BYTES_A_TURN = 64 * 1024
 SETTLEMENTS_PAGE = 12
 SETTLEMENTS_PAGE_MAX = 120
 STATE_KEY_BYTES_MAX = 512
+_SHOWN = 100
+"""Characters of what a client gives as a name, in what it is told."""
 PAGE_BYTES_AIM = 2 * 1024 * 1024
 """A page ends early when it is so large: gRPC clients take 4 MiB by default."""
 
@@ -313,6 +315,9 @@ class Reads:
 
     def transaction_by_nonce(self, author: str, nonce: bytes) -> pb.GetTransactionResponse:
         """The final transaction with which `author` used `nonce`. Raises NotFound, BadRequest."""
+        # What was looked up is remembered for a while: it must be no megabytes.
+        if not (limits.ACCOUNT_NAME.match(author) or limits.FEDERATION_NAME.match(author)):
+            raise BadRequest(f"author: {author[:_SHOWN]} is no name of an account or a federation; check it")
         if len(nonce) != limits.NONCE_BYTES:
             raise BadRequest(f"nonce: has {len(nonce)} bytes; a nonce has {limits.NONCE_BYTES}")
         tx_id = self._tables.nonce(author, nonce)
