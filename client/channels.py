@@ -218,7 +218,9 @@ def not_this_node(error: grpc.RpcError, address: NodeAddress | None = None) -> N
     """An error after which another node is asked. `address`: of the node, when not even that is sure."""
     code, details = error.code(), error.details() or ""
     not_taken = code is grpc.StatusCode.RESOURCE_EXHAUSTED or any(text in details for text in _NOT_TAKEN)
-    if code is grpc.StatusCode.UNAVAILABLE and "connect" in details:
+    if code is grpc.StatusCode.UNAVAILABLE and "CERTIFICATE_VERIFY_FAILED" in details:
+        reason = "its certificate is not the pinned one (`ayni network add` pins another), or is out of date"
+    elif code is grpc.StatusCode.UNAVAILABLE and "connect" in details:
         reason = "it cannot be reached"
         if address is not None and not address.certificate_pem:
             reason += " without TLS, and no certificate of it is pinned (`ayni network add` pins one)"

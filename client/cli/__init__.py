@@ -99,6 +99,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `ayni`; returns its exit code. Whatever goes wrong is shown in three lines."""
     _open_streams()
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own lines would stand among ours
     try:
         result = cli.main(
             args=None if arguments is None else list(arguments), prog_name="ayni", standalone_mode=False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from client.flow import flow
 from client.networks import Network, NodeAddress
 from client.outcomes import Kind, Outcome, outcome_of
 from client.stamps import Stamp
+from config.certificates import make_certificate
 from ledger import limits
 from proofs.receipts import verify_receipt
 from tests.client.fakes import FakeNode, seeded
@@ -244,6 +246,26 @@ def test_no_node_at_all_is_said_at_once_with_each_ones_reason(node: FakeNode) ->
     assert error.value.why == (
         f"127.0.0.1:{node.port}: it cannot be reached without TLS, and no certificate of it is pinned"
         " (`ayni network add` pins one)."
+    )
+
+
+def test_a_node_with_another_certificate_than_the_pinned_one_is_said_to_have_one(node: FakeNode) -> None:
+    """As after its keeper has replaced it: it can be reached, and is not talked to."""
+    certificate, key = make_certificate("emilia")
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_secure_port("localhost:0", grpc.ssl_server_credentials([(key, certificate)]))
+    server.start()
+    pinned = NodeAddress(f"localhost:{port}", make_certificate("emilia")[0])
+    raw = node.genesis.SerializeToString(deterministic=True)
+    with (
+        Client(Network("valley", node.genesis_hash, raw, (pinned,))) as client,
+        pytest.raises(NoNode) as error,
+    ):
+        client.status()
+    server.stop(None)
+    assert error.value.why == (
+        f"localhost:{port}: its certificate is not the pinned one (`ayni network add` pins another), or is"
+        " out of date."
     )
 
 
