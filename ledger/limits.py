@@ -61,7 +61,7 @@ CATEGORY_BYTES_MAX: Final = 32
 LOTS_MAX: Final = 1_024
 LOTS_USED_MAX: Final = 16_384  # in one transaction
 HELD_CLASSES_MAX: Final = 64
-HELD_CLASSES_GIVEN_MAX: Final = 32  # gifts, which the receiver does not sign, leave room for what is earned
+HELD_CLASSES_GIVEN_MAX: Final = 32  # what the receiver does not sign leaves room for what is earned
 ORGANISATIONS_MAX: Final = 4_096  # of one federation; a close looks at each
 EXPIRY_PAGE_ENTRIES: Final = 64
 

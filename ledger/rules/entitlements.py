@@ -316,6 +316,7 @@ def _redeem(context: Context, author: str, payload: Any) -> Refusal | None:
             name + "served_by",
             reference=payload.reference,
             issuer_only=issuer_only,
+            earned=True,
         ):
             return refusal
     return book.write()

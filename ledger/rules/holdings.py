@@ -35,7 +35,8 @@ class ClassBook:
         self._figures: dict[str, Figures] = {}
         self._dues_made = 0
         self._lots_used = 0
-        self._classes_max = limits.HELD_CLASSES_MAX
+        self._unasked: set[str] = set()
+        """Who gets something, and does not sign: E3 leaves them room for what they earn at their host."""
 
     # --- what rules do -----------------------------------------------------------------------------------
 
@@ -51,11 +52,15 @@ class ClassBook:
         reference: str = "",
         issuer_only: bool = False,
         brought_over: bool = False,
+        earned: bool = False,
     ) -> Refusal | None:
         """Entitlements: issuer −amount, holder +amount, as a new lot of this transaction and line.
 
-        `brought_over` (P2): from an older system, and no contribution of this period.
+        `brought_over` (P2): from an older system, and no contribution of this period. `earned` (H2): by a
+        service, of which the holder signs nothing.
         """
+        if earned and limits.organisation_of(holder) != issuer:
+            self._unasked.add(holder)
         expires_on = self.policy.expires_on(value_date)
         lot = Lot(issuer, amount, self._context.log_index, line, value_date, expires_on, issuer_only)
         if refusal := self._add(holder, lot, field):
@@ -99,7 +104,7 @@ class ClassBook:
         self, holder: str, receiver: str, amount: int, field: str, reference: str = ""
     ) -> Refusal | None:
         """E4: lots move, oldest first; the receiver may be "pool"."""
-        self._classes_max = limits.HELD_CLASSES_GIVEN_MAX
+        self._unasked.add(receiver)
         taken = self._take(holder, amount, field, None)
         if isinstance(taken, Refusal):
             return taken
@@ -409,12 +414,13 @@ class ClassBook:
         classes = set(account.held_classes) - {self.policy.class_id}
         if holds:
             classes.add(self.policy.class_id)
-        if holds and len(classes) > self._classes_max:
+        most = limits.HELD_CLASSES_GIVEN_MAX if holder in self._unasked else limits.HELD_CLASSES_MAX
+        if holds and len(classes) > most:
             return Refusal(
                 refusals.LOTS_TOO_MANY,
                 self._field,
                 f"{holder} holds entitlements of {len(classes) - 1} classes already, and at most"
-                f" {self._classes_max} are allowed here; have it use up one first",
+                f" {most} are allowed here; have it use up one first",
             )
         self._context.state.put(key, account._replace(held_classes=tuple(sorted(classes))))
         return None

@@ -139,7 +139,9 @@ def _record_line(
     issuer_only = amount > book.room(host)  # H2
     if issuer_only:
         context.result.issuer_only_lines.append(index)
-    return book.issue(host, line.served_by, amount, value_date, index, "served_by", issuer_only=issuer_only)
+    return book.issue(
+        host, line.served_by, amount, value_date, index, "served_by", issuer_only=issuer_only, earned=True
+    )
 
 
 def _check(context: Context, host: str, policy: ClassPolicy, payload: Any) -> Refusal | None:

@@ -268,6 +268,23 @@ def test_gifts_leave_room_for_the_classes_of_what_is_earned() -> None:
     assert bare.do(*serve(A, ("f/a:p-1", "f/a:p-2", 1))) is None
 
 
+def test_who_records_service_of_anothers_people_leaves_room_for_what_they_earn_at_home() -> None:
+    """They do not sign: one host could have taken the room of thousands of people in 64 transactions."""
+    bare = bare_with_classes()
+    for number in range(limits.HELD_CLASSES_GIVEN_MAX + 1):
+        class_id = f"c-{number}@f"
+        assert bare.do("f", define_class(class_id, "HRS")) is None
+        host, record = serve(B, ("f/a:p-1", "f/a:p-2", 1))
+        record.class_id = class_id
+        refusal = bare.do(host, record)
+    assert refusal is not None
+    assert (refusal.name, refusal.field) == ("LOTS_TOO_MANY", "record_service.class_id")
+    assert "f/a:p-1 holds entitlements of 32 classes already, and at most 32 are" in refusal.message
+    own = serve(A, ("f/a:p-1", "f/a:p-2", 1))
+    own[1].class_id = class_id
+    assert bare.do(*own) is None
+
+
 # --- what a statement shows -------------------------------------------------------------------------------
 
 
