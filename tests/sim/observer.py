@@ -58,6 +58,7 @@ class Observer(Watch):
         """See Watch."""
         assert host.node is not None
         self.note(f"{host.name} starts at height {host.node.machine.height}, view {host.node.machine.view}")
+        self.votes.booted(host)
         if not host.is_byzantine:
             self._check(self.truth.booted, host)
 

@@ -89,7 +89,14 @@ class Votes:
         self._lives: Counter[int] = Counter()
         self._lost: dict[int, list[tuple[Vote, frozenset[tuple[int, int]]]]] = {}
         """Rolled-back member to the votes that its disk lost, each with who held it: (host, its life)."""
+        self._final_at_start: dict[int, int] = {}
+        """Host to the last view that was final on its disk when it started."""
         self.equivocations = 0
+
+    def booted(self, host: Host) -> None:
+        """A node is about to run from its disk."""
+        assert host.node is not None
+        self._final_at_start[host.index] = host.node.machine._round.store.final_view
 
     def sent(self, host: Host, frame: pb.PeerFrame) -> None:
         """A frame leaves an honest node. Raises Violation."""
@@ -151,11 +158,9 @@ class Votes:
                 raise Violation(f"{host.name} sends {_shown(vote)} and {key!r} is not on its disk")
 
     def _check_locked(self, host: Host, vote: Vote) -> None:
-        """C11: an old disk does not vote while enough peers hold what it lost of views not final to it."""
-        assert host.node is not None
-        final_view = host.node.machine._round.store.final_view
+        """C11: an old disk does not vote while enough peers hold what it lost, above what was final to it."""
         for lost, holders in self._lost.get(host.member, ()):
-            if lost.view <= final_view:
+            if lost.view <= self._final_at_start[host.index]:
                 continue
             still = [index for index, life in holders if self._lives[index] == life]
             if len(still) > len(self._membership.members) - self._quorum:
