@@ -80,9 +80,10 @@ def init_command(
 ) -> None:
     """Makes a node's keys, certificate and configuration, and says what to give to the others.
 
-    Existing keys are kept: run it again with the genesis and the peers once they are known.
+    Existing keys are kept: run it again with the genesis and the peers once they are known. node.toml is
+    written anew; the former one is kept beside it.
     """
-    from config import ListenSection, NodeConfig, NodeSection, TlsSection, write_toml
+    from config import ListenSection, NodeConfig, NodeSection, TlsSection, toml_text, write_toml
     from config.certificates import write_certificate
 
     _check_init(federation, genesis, {"--client": client, "--peer-listen": peer_listen})
@@ -106,6 +107,7 @@ def init_command(
         TlsSection(certificate, directory / "node.tls.key"),
         others,
     )
+    former = _set_aside(directory / "node.toml", toml_text(config, directory))
     write_toml(config, directory / "node.toml")
     document = {
         "federation": federation,
@@ -113,6 +115,7 @@ def init_command(
         "certificate": str(certificate),
         "consensus_key": public["consensus"].hex(),
         "service_key": public["service"].hex(),
+        "former_config": former,
     }
 
     def render(console: Console) -> None:
@@ -122,6 +125,8 @@ def init_command(
         console.print(f"  service   {public['service'].hex()}")
         console.print(f"and give every other node's keeper {certificate} and your address for peers")
         console.print(f"then: ayni config check {directory}/node.toml")
+        if former:
+            console.print(f"what node.toml said before, your changes to it included, is in {former}")
 
     Output(as_json).result("node_init", document, render)
 
@@ -182,6 +187,15 @@ def health_command(config_file: Path, as_json: bool) -> int:
         "node_health", {"healthy": healthy, "state": state}, lambda console: console.print(state.lower())
     )
     return ExitCode.DONE if healthy else ExitCode.NO_NODE
+
+
+def _set_aside(path: Path, text: str) -> str:
+    """Keeps a node.toml that does not say `text` beside it; returns where, or the empty string."""
+    if not path.exists() or path.read_bytes() == text.encode():
+        return ""
+    former = path.with_name(f"{path.name}.before")
+    os.replace(path, former)
+    return str(former)
 
 
 def _check_init(federation: str, genesis: Path | None, addresses: dict[str, str]) -> None:

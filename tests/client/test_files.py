@@ -27,6 +27,7 @@ from client.testnet import create, federation_names
 from client.testnet.founding import Founding
 from config import make_certificate, write_certificate, write_key_file
 from tests.audit.history import payments
+from tests.client.conftest import Ayni
 
 ROOT = Path(__file__).resolve().parents[2]
 CHEAP = KdfCost(operations=1, memory_bytes=8192)
@@ -221,6 +222,26 @@ def test_a_name_that_no_file_system_takes_is_no_file(
     assert not is_file("x" * 5_000)
     assert main(["audit", "verify", str(tmp_path), "--genesis", "x" * 5_000]) == 2
     assert "no hash of 64 hex digits" in capsys.readouterr().err
+
+
+def test_a_configuration_that_was_edited_is_kept_when_a_node_is_set_up_again(
+    ayni: Ayni, tmp_path: Path
+) -> None:
+    """`ayni node init` is to be run again once the peers are known, and knows nothing of what was added."""
+    init = ("node", "init", "--federation", "emilia", "-o", str(tmp_path / "n"))
+    assert ayni(*init).code == 0
+    path = tmp_path / "n" / "node.toml"
+    assert not (tmp_path / "n" / "node.toml.before").exists()
+    edited = path.read_text() + '\n[log]\nlevel = "debug"\n'
+    path.write_text(edited)
+    again = ayni(*init)
+    assert again.out.splitlines()[-1] == (
+        f"what node.toml said before, your changes to it included, is in {path}.before"
+    )
+    assert (tmp_path / "n" / "node.toml.before").read_text() == edited
+    assert "[log]" not in path.read_text()
+    assert "before" not in ayni(*init).out
+    assert (tmp_path / "n" / "node.toml.before").read_text() == edited
 
 
 def test_a_node_runs_no_code_of_the_directory_it_is_started_in(tmp_path: Path) -> None:

@@ -154,7 +154,9 @@ def test_node_init_makes_keys_and_a_configuration_and_keeps_them_the_second_time
     first = capsys.readouterr().out
     assert "for the genesis, give the other founders these public keys:" in first
     assert main([*arguments, "--peer", f"toscana,node.example:7411,{tmp_path}/toscana.crt"]) == 0
-    assert capsys.readouterr().out == first
+    assert capsys.readouterr().out == (
+        f"{first}what node.toml said before, your changes to it included, is in {tmp_path}/node.toml.before\n"
+    )
     assert load(tmp_path / "node.toml").peers[0].address == "node.example:7411"
 
 
