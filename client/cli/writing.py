@@ -66,10 +66,10 @@ class Writing:
         a signature is missing, no node took it, or one of the outcomes that are not final.
         """
         self._check_replaced(draft)
+        self._refuse_second_intent(draft)
         if self.draft_path is not None:
             self.write_draft(draft, self.draft_path)
             return None
-        self._refuse_second_intent(draft)
         signed, missing = self.sign(draft)
         if missing:
             raise missing_error(draft.tx_id.hex()[:16], missing)

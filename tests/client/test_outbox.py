@@ -222,6 +222,21 @@ def test_what_is_typed_again_after_midnight_is_the_same_intent(
     assert ayni("tx", "transfer", "emilia/cadiai", "lazio/coop", "2", "EUC").code == 0
 
 
+def test_what_may_still_take_effect_is_not_drafted_under_a_second_nonce_either(
+    ayni: Ayni, outbox: Outbox, node: FakeNode, tmp_path: Path
+) -> None:
+    """Nobody would ask again when the file is signed by the others and sent."""
+    outbox.put([raw(node, 100)])
+    path = tmp_path / "payment.json"
+    arguments = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "1", "EUC", "--draft", str(path))
+    result = ayni(*arguments)
+    assert result.code == 2
+    assert "is pending already as transaction" in three_lines(result.err)[0]
+    assert not path.exists()
+    assert ayni(*arguments, "--replace", id_of(raw(node, 100)).hex()).code == 0
+    assert path.exists()
+
+
 def test_a_pending_entry_can_be_dropped(ayni: Ayni, outbox: Outbox, node: FakeNode) -> None:
     outbox.put([raw(node)])
     result = ayni("tx", "pending", "--drop", id_of(raw(node)).hex()[:8])
