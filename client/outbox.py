@@ -205,6 +205,14 @@ class Outbox:
                 return Entry(tx_id, path, pending)
         return None
 
+    def intact(self, tx_id: bytes) -> Entry | None:
+        """The same, unless its file is damaged."""
+        entry = self.entry(tx_id)
+        try:
+            return entry if entry is not None and entry.transaction() else None
+        except KeyProblem:
+            return None
+
     @staticmethod
     def _entries(directory: Path, *, pending: bool) -> list[Entry]:
         if not directory.is_dir():

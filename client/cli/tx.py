@@ -142,7 +142,7 @@ def _awaited(context: Context, tx_id: bytes, wait_ms: int) -> Outcome:
     block is past it too, so that they can be handed in: nothing can become of them any more.
     """
     deadline = time.monotonic() + wait_ms / 1000
-    entry = context.outbox.entry(tx_id)
+    entry = context.outbox.intact(tx_id)
     valid_until_ms = entry.body().expires_at_ms if entry else now_ms() + wait_ms
     outcome = context.client.outcome(tx_id, wait_ms=max(0, min(wait_ms, valid_until_ms - now_ms())))
     if outcome.kind == "final":

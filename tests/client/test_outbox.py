@@ -100,6 +100,28 @@ def test_a_damaged_file_is_told_and_never_sent(outbox: Outbox, node: FakeNode) -
         entry.transaction()
 
 
+def test_what_became_of_what_a_damaged_file_was_named_for_can_be_asked(
+    ayni: Ayni, outbox: Outbox, node: FakeNode
+) -> None:
+    """As the error says that stops every payment until the file is removed."""
+    outbox.put([raw(node)])
+    [entry] = outbox.pending()
+    entry.path.write_bytes(b"")
+    told = ayni(*TRANSFER)
+    assert (told.code, three_lines(told.err)) == (
+        7,
+        [
+            f"ayni: The outbox file {entry.path} is damaged.",
+            "  why:  Its bytes are not those of the transaction it is named for.",
+            f"  next: Ask what became of it: `ayni tx wait {entry.tx_id.hex()}`; then remove the file.",
+        ],
+    )
+    assert ayni("tx", "wait", entry.tx_id.hex(), "--wait", "0s").code == 6
+    node.log.append((raw(node), b""))
+    assert ayni("tx", "wait", entry.tx_id.hex()).code == 0
+    assert ayni(*TRANSFER).code == 0
+
+
 def test_what_another_process_settles_meanwhile_is_passed_over(outbox: Outbox, node: FakeNode) -> None:
     outbox.put([raw(node, 1), raw(node, 2)])
     entries = outbox.pending()
