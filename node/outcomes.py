@@ -30,8 +30,16 @@ class Expired(NamedTuple):
     expires_at_ms: int
 
 
+class Unknown(NamedTuple):
+    """It waits, or was turned away; in any case the same bytes may be sent again."""
+
+    retry_after_ms: int
+
+
 Settled = Final | Expired | Refusal
 """What became of a transaction."""
+Said = Settled | Unknown
+"""What is said of one: a quarter of the memory of the message that says it, and many may wait to be sent."""
 
 
 class Watcher(Protocol):

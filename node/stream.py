@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Iterator
 
 from ayni.v1 import ledger_service_pb2 as pb
-from node.submit import CHUNK, Collector, Doors, Submissions, chunks, deadline_in
+from node.outcomes import Said
+from node.submit import CHUNK, Collector, Doors, Submissions, chunks, deadline_in, outcome_of
 from node.turns import Turn
 
-OUTCOMES_UNFETCHED_MAX = 10_000
+OUTCOMES_UNFETCHED_MAX = 2_000
 """A stream whose client does not fetch its outcomes is read no further."""
 MESSAGE_BYTES_AIM = 2 * 1024 * 1024
 
@@ -31,7 +32,6 @@ class Stream:
         self._turn = turn
         self._doors = doors
         self._collector = Collector()
-        self._at_once: list[pb.Outcome] = []
         self._deadlines: list[tuple[float, int, deque[bytes]]] = []
         self._batches = 0
         self._batch_of: dict[bytes, int] = {}
@@ -43,7 +43,7 @@ class Stream:
 
     async def take(self, request: pb.SubmitRequest) -> None:
         """Takes one batch in; first waits while the client does not fetch the outcomes it has."""
-        if len(self._at_once) + len(self._collector.ready) > OUTCOMES_UNFETCHED_MAX:
+        if len(self._collector.ready) > OUTCOMES_UNFETCHED_MAX:
             self._has_room.clear()
         await self._has_room.wait()
         self._want_receipts = request.want_receipts
@@ -51,12 +51,12 @@ class Stream:
         for chunk in chunks(request.transactions):
             async with self._turn:
                 taken = self._submissions.take_chunk(chunk, self._collector, [])
-            for tx_id, outcome in taken:
-                if outcome is None:
+            for tx_id, said in taken:
+                if said is None:
                     waiting.append(tx_id)
                 else:
-                    self._at_once.append(outcome)
-            if self._at_once:
+                    self._collector.ready.append((tx_id, said))
+            if self._collector.ready:
                 self._collector.has_ready.set()
             await asyncio.sleep(0)
         if waiting:
@@ -96,29 +96,26 @@ class Stream:
 
     def _has_some(self) -> bool:
         """Whether something is to be said now."""
-        if self._at_once or self._collector.ready:
+        if self._collector.ready:
             return True
         return bool(self._deadlines) and self._deadlines[0][0] <= asyncio.get_running_loop().time()
 
     def _next(self) -> list[pb.Outcome]:
         """What is to be said now: a chunk at most, of a message's size if it has receipts."""
-        at_once, ready = self._at_once, self._collector.ready
-        found = at_once[:CHUNK]
-        del at_once[:CHUNK]
-        room = CHUNK - len(found)
-        found += [self._submissions.outcome_of(*item) for item in ready[:room]]
-        del ready[:room]
-        found += self._overdue(CHUNK - len(found))
-        if self._want_receipts:
-            size = 0
-            for position, outcome in enumerate(found):
-                if size > MESSAGE_BYTES_AIM:
-                    at_once[:0] = found[position:]
-                    found = found[:position]
-                    break
-                self._submissions.add_receipt(outcome)
-                size += outcome.ByteSize()
-        if len(at_once) + len(ready) <= OUTCOMES_UNFETCHED_MAX:
+        ready = self._collector.ready
+        if len(ready) < CHUNK:
+            ready += self._overdue(CHUNK - len(ready))
+        found: list[pb.Outcome] = []
+        size = 0
+        for tx_id, said in ready[:CHUNK]:
+            if size > MESSAGE_BYTES_AIM:
+                break
+            found.append(outcome_of(tx_id, said))
+            if self._want_receipts:
+                self._submissions.add_receipt(found[-1])
+            size += found[-1].ByteSize()
+        del ready[: len(found)]
+        if len(ready) <= OUTCOMES_UNFETCHED_MAX:
             self._has_room.set()
         return found
 
@@ -126,10 +123,10 @@ class Stream:
         """The client is gone, or everything is answered."""
         self._doors.outcomes.unwatch(list(self._collector.waiting), self._collector)
 
-    def _overdue(self, most: int) -> list[pb.Outcome]:
+    def _overdue(self, most: int) -> list[tuple[bytes, Said]]:
         """Of what waited as long as was asked, so many."""
         now = asyncio.get_running_loop().time()
-        found: list[pb.Outcome] = []
+        found: list[tuple[bytes, Said]] = []
         while self._deadlines and self._deadlines[0][0] <= now and len(found) < most:
             _, batch, tx_ids = self._deadlines[0]
             if not tx_ids:
@@ -142,7 +139,7 @@ class Stream:
             if tx_id in self._collector.waiting:
                 self._collector.waiting.discard(tx_id)
                 self._doors.outcomes.unwatch([tx_id], self._collector)
-                found.append(self._submissions.unknown_or_refused(tx_id))
+                found.append((tx_id, self._submissions.unknown_or_refused(tx_id)))
         return found
 
     async def _sleep(self) -> None:

@@ -18,7 +18,7 @@ from ayni.v1 import transaction_pb2
 from ledger.chain import Chain
 from ledger.refusals import Refusal
 from node.mempool import Mempool, Taken
-from node.outcomes import Expired, Final, Outcomes, Settled
+from node.outcomes import Expired, Final, Outcomes, Said, Settled, Unknown
 from node.receipts import Receipts
 from node.tables import Tables
 from node.turns import Turn
@@ -66,7 +66,7 @@ class Collector:
 
     def __init__(self) -> None:
         self.waiting: set[bytes] = set()
-        self.ready: list[tuple[bytes, Settled]] = []
+        self.ready: list[tuple[bytes, Said]] = []
         self.has_ready = asyncio.Event()
 
     def settled(self, tx_id: bytes, outcome: Settled) -> None:
@@ -75,7 +75,7 @@ class Collector:
         self.ready.append((tx_id, outcome))
         self.has_ready.set()
 
-    def take(self) -> list[tuple[bytes, Settled]]:
+    def take(self) -> list[tuple[bytes, Said]]:
         """What is known since the last time."""
         taken, self.ready = self.ready, []
         self.has_ready.clear()
@@ -92,28 +92,26 @@ class Submissions:
         """Takes a batch in and waits up to `wait_ms`. Raises TooMany, MempoolFull: nothing could be taken."""
         collector = Collector()
         deadline = deadline_in(request.wait_ms)
-        known: dict[bytes, pb.Outcome] = {}
-        order: list[bytes | pb.Outcome] = []
+        known: dict[bytes, Said] = {}
+        order: list[tuple[bytes, Said | None]] = []
         turned_away: list[Taken] = []
         try:
             for chunk in chunks(request.transactions):
                 async with turn:
                     taken = self.take_chunk(chunk, collector, turned_away)
-                for tx_id, outcome in taken:
-                    order.append(tx_id or outcome or pb.Outcome())
-                    if outcome is not None:
-                        known[tx_id] = outcome
+                order += taken
+                known.update({tx_id: said for tx_id, said in taken if said is not None})
                 await asyncio.sleep(0)
             if turned_away and len(turned_away) == len(request.transactions):
                 raise MempoolFull(_full_words(turned_away[0]), RETRY_FULL_MS)
             await _wait_for(collector, deadline)
-            for tx_id, settled in collector.take():
-                known[tx_id] = self.outcome_of(tx_id, settled)
+            known.update(collector.take())
         finally:
             left = set(collector.waiting)
             self._doors.outcomes.unwatch(left, collector)
         await self._ask_why(sorted(left), known, turn)
-        outcomes = [known[each] if isinstance(each, bytes) else each for each in order]
+        # What has no id, since it cannot be read, is not asked for by it.
+        outcomes = [outcome_of(tx_id, (not tx_id and said) or known[tx_id]) for tx_id, said in order]
         if request.want_receipts:
             await self._add_receipts(outcomes, turn)
         return pb.SubmitResponse(outcomes=outcomes)
@@ -121,7 +119,7 @@ class Submissions:
     async def outcome(self, tx_id: bytes, wait_ms: int) -> pb.Outcome:
         """What became of a transaction, by its id; waits up to `wait_ms` for it."""
         if (known := self._known(tx_id)) is not None:
-            return known
+            return outcome_of(tx_id, known)
         collector = Collector()
         collector.waiting.add(tx_id)
         self._doors.outcomes.watch(tx_id, collector)
@@ -130,20 +128,19 @@ class Submissions:
         finally:
             self._doors.outcomes.unwatch([tx_id], collector)
         for _, settled in collector.take():
-            return self.outcome_of(tx_id, settled)
+            return outcome_of(tx_id, settled)
         refusal = self._doors.outcomes.latest_refusal(tx_id)
         if refusal is None or tx_id in self._doors.mempool:  # handed in again since
-            return self.unknown_or_refused(tx_id)
-        if 0 < refusal.final_after_ms < self._doors.chain.tip.time_ms:
-            return self.outcome_of(tx_id, Expired(refusal.final_after_ms))
-        return _refused(tx_id, refusal)
+            return outcome_of(tx_id, self.unknown_or_refused(tx_id))
+        is_past = 0 < refusal.final_after_ms < self._doors.chain.tip.time_ms
+        return outcome_of(tx_id, Expired(refusal.final_after_ms) if is_past else refusal)
 
     # --- taking in ----------------------------------------------------------------------------------
 
     def take_chunk(
         self, raws: Iterable[bytes], collector: Collector, turned_away: list[Taken]
-    ) -> list[tuple[bytes, pb.Outcome | None]]:
-        """(tx_id, outcome when it is known at once) of each; what is new goes to the peers."""
+    ) -> list[tuple[bytes, Said | None]]:
+        """(tx_id, what is said of it when that is known at once) of each; what is new goes to the peers."""
         now_ms = self._doors.clock_ms()
         answers = []
         new: list[bytes] = []
@@ -155,23 +152,21 @@ class Submissions:
 
     def _take(
         self, raw: bytes, collector: Collector, turned_away: list[Taken], new: list[bytes], now_ms: int
-    ) -> tuple[bytes, pb.Outcome | None]:
+    ) -> tuple[bytes, Said | None]:
         doors = self._doors
         tx = doors.mempool.parse(raw)
         if isinstance(tx, Refusal):
-            tx_id = _id_if_readable(raw)
-            return tx_id, _refused(tx_id, tx)
+            return _id_if_readable(raw), tx
         is_final = doors.tables.nonce(tx.author, tx.nonce) == tx.tx_id
         if is_final and (known := self._known(tx.tx_id)) is not None:  # T2
             return tx.tx_id, known
         if tx.expires_at_ms < doors.chain.tip.time_ms:
-            return tx.tx_id, self.outcome_of(tx.tx_id, Expired(tx.expires_at_ms))
+            return tx.tx_id, Expired(tx.expires_at_ms)
         taken = doors.mempool.add(tx, now_ms, is_local=True)
         if not taken.is_in:
             turned_away.append(taken)
             doors.turned_away()
-            kind = pb.OUTCOME_KIND_UNKNOWN
-            return tx.tx_id, pb.Outcome(tx_id=tx.tx_id, kind=kind, retry_after_ms=RETRY_FULL_MS)
+            return tx.tx_id, Unknown(RETRY_FULL_MS)
         if taken is Taken.NEW:
             new.append(raw)
         if tx.tx_id not in collector.waiting:
@@ -181,36 +176,16 @@ class Submissions:
 
     # --- outcomes -----------------------------------------------------------------------------------
 
-    def _known(self, tx_id: bytes) -> pb.Outcome | None:
+    def _known(self, tx_id: bytes) -> Final | None:
         """The outcome of what is final already."""
         logged = self._doors.tables.transaction(tx_id)
-        if logged is None:
-            return None
-        return self.outcome_of(tx_id, Final(logged.height, logged.log_index, logged.result))
+        return None if logged is None else Final(logged.height, logged.log_index, logged.result)
 
-    def unknown_or_refused(self, tx_id: bytes) -> pb.Outcome:
+    def unknown_or_refused(self, tx_id: bytes) -> Said:
         """At the end of the wait: refused now if the rules say so, else unknown and safe to resubmit."""
-        refusal = self._doors.refuse_now(tx_id)
-        if refusal is not None:
-            return _refused(tx_id, refusal)
-        return pb.Outcome(tx_id=tx_id, kind=pb.OUTCOME_KIND_UNKNOWN, retry_after_ms=RETRY_UNKNOWN_MS)
+        return self._doors.refuse_now(tx_id) or Unknown(RETRY_UNKNOWN_MS)
 
-    def outcome_of(self, tx_id: bytes, settled: Settled) -> pb.Outcome:
-        match settled:
-            case Final(height, log_index, result):
-                return pb.Outcome(
-                    tx_id=tx_id,
-                    kind=pb.OUTCOME_KIND_FINAL,
-                    height=height,
-                    log_index=log_index,
-                    result=result,
-                )
-            case Expired():
-                return pb.Outcome(tx_id=tx_id, kind=pb.OUTCOME_KIND_EXPIRED)
-            case Refusal():
-                return _refused(tx_id, settled)
-
-    async def _ask_why(self, tx_ids: list[bytes], known: dict[bytes, pb.Outcome], turn: Turn) -> None:
+    async def _ask_why(self, tx_ids: list[bytes], known: dict[bytes, Said], turn: Turn) -> None:
         """Notes what is to be said of transactions whose wait is over. Raises TooMany."""
         for start in range(0, len(tx_ids), CHUNK):
             async with turn:
@@ -268,8 +243,18 @@ async def _wait_for(collector: Collector, deadline: float) -> None:
         return
 
 
-def _refused(tx_id: bytes, refusal: Refusal) -> pb.Outcome:
-    return pb.Outcome(tx_id=tx_id, kind=pb.OUTCOME_KIND_REFUSED, refusal=refusal.to_proto())
+def outcome_of(tx_id: bytes, said: Said) -> pb.Outcome:
+    """The message that says what became of a transaction."""
+    match said:
+        case Final(height, log_index, result):
+            kind = pb.OUTCOME_KIND_FINAL
+            return pb.Outcome(tx_id=tx_id, kind=kind, height=height, log_index=log_index, result=result)
+        case Expired():
+            return pb.Outcome(tx_id=tx_id, kind=pb.OUTCOME_KIND_EXPIRED)
+        case Refusal():
+            return pb.Outcome(tx_id=tx_id, kind=pb.OUTCOME_KIND_REFUSED, refusal=said.to_proto())
+        case Unknown(retry_after_ms):
+            return pb.Outcome(tx_id=tx_id, kind=pb.OUTCOME_KIND_UNKNOWN, retry_after_ms=retry_after_ms)
 
 
 def _id_if_readable(raw: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,15 +10,17 @@ import pytest
 import pytest_asyncio
 
 from ayni.v1 import ledger_service_pb2 as pb
+from ledger.refusals import Refusal
 from ledger.rule import ParsedTransaction
 from node import stream as stream_module
 from node import submit
 from node.daemon import Node
+from node.outcomes import Final
 from node.stream import Stream
 from proofs.receipts import verify_receipt
 from tests.node.acts import open_accounts, transfer
 from tests.node.founders import write_network
-from tests.node.running import Rounds, running_node
+from tests.node.running import Rounds, running_node, tick
 
 UNKNOWN = pb.OUTCOME_KIND_UNKNOWN
 
@@ -48,7 +51,7 @@ async def test_receipts_are_made_of_what_a_stream_sends_next_only(alone: Node) -
     stream = stream_of(alone)
     request = pb.SubmitRequest(transactions=[raw] * 200, wait_ms=1, want_receipts=True)
     await stream.take(request)
-    assert [each.HasField("receipt") for each in stream._at_once] == [False] * 200
+    assert [type(said) for _, said in stream._collector.ready] == [Final] * 200
     stream.end()
     sizes = []
     while found := await stream.outcomes():
@@ -71,6 +74,27 @@ async def test_a_stream_sends_no_more_receipts_at_a_time_than_are_large(
         assert sum(each.ByteSize() for each in found[:-1]) <= 3_000
         heard += [verify_receipt(each.receipt, alone.parts.founding.hash).tx_id for each in found]
     assert heard == ids
+
+
+async def test_a_stream_whose_client_reads_nothing_is_read_no_further(alone: Node) -> None:
+    """And keeps what is to be said, not the messages that say it: those of 200 streams took gigabytes."""
+    stream = stream_of(alone)
+    refused = pb.SubmitRequest(transactions=[b"\xff"] * 1_000)
+    for _ in range(3):
+        await stream.take(refused)
+    further = asyncio.create_task(stream.take(refused))
+    for _ in range(100):
+        await tick()
+    assert (further.done(), len(stream._collector.ready)) == (False, 3_000)
+    assert {type(said) for _, said in stream._collector.ready} == {Refusal}
+    heard = 0
+    while not further.done():
+        heard += len(await stream.outcomes())
+    assert heard >= 1_000
+    stream.end()
+    while found := await stream.outcomes():
+        heard += len(found)
+    assert heard == 4_000
 
 
 @pytest.mark.parametrize("how", ["Submit", "SubmitStream"])
