@@ -198,7 +198,7 @@ class Keystore:
                 "The password is wrong, or the file was changed.",
                 "Try again; it comes from a prompt, AYNI_KEYSTORE_PASSWORD or AYNI_KEYSTORE_PASSWORD_FILE.",
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise self._damaged(str(error)) from error
         self._seeds = {name: bytes.fromhex(seed) for name, seed in seeds.items()}
         self._key, self._salt, self._cost = key, salt, cost

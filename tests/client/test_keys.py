@@ -61,6 +61,17 @@ def test_a_changed_byte_of_the_box_and_a_foreign_public_key_are_noticed(tmp_path
         keystore(path).signing_key("a")
 
 
+@pytest.mark.parametrize("number", ["1e999", "-1", "0", "null", "[]", "NaN"])
+@pytest.mark.parametrize("name", ["operations", "memory_bytes"])
+def test_a_cost_that_is_none_is_said_in_words(tmp_path: Path, name: str, number: str) -> None:
+    path = tmp_path / "keystore.json"
+    keystore(path).new("a")
+    cost = CHEAP.operations if name == "operations" else CHEAP.memory_bytes
+    path.write_text(path.read_text().replace(f'"{name}": {cost}', f'"{name}": {number}'))
+    with pytest.raises(KeyProblem, match="is damaged|does not open"):
+        keystore(path).signing_key("a")
+
+
 def test_a_key_is_never_overwritten_and_a_name_has_bounds(tmp_path: Path) -> None:
     store = keystore(tmp_path / "keystore.json")
     store.new("a")
