@@ -68,7 +68,7 @@ def test_a_cost_that_is_none_is_said_in_words(tmp_path: Path, name: str, number:
     keystore(path).new("a")
     cost = CHEAP.operations if name == "operations" else CHEAP.memory_bytes
     path.write_text(path.read_text().replace(f'"{name}": {cost}', f'"{name}": {number}'))
-    with pytest.raises(KeyProblem, match="is damaged|does not open"):
+    with pytest.raises(KeyProblem, match=r"is damaged|does not open"):
         keystore(path).signing_key("a")
 
 
