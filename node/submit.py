@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 
 from ayni.v1 import ledger_service_pb2 as pb
 from ayni.v1 import transaction_pb2
+from ledger import limits
 from ledger.chain import Chain
 from ledger.refusals import Refusal
 from node.mempool import Mempool, Taken
@@ -22,6 +23,7 @@ from node.outcomes import Expired, Final, Outcomes, Said, Settled, Unknown
 from node.receipts import Receipts
 from node.tables import Tables
 from node.turns import Turn
+from proofs.density import TooManyParts, check_parts
 from proofs.domains import tx_id as id_of
 
 CHUNK = 64
@@ -258,10 +260,11 @@ def outcome_of(tx_id: bytes, said: Said) -> pb.Outcome:
 
 
 def _id_if_readable(raw: bytes) -> bytes:
-    """The id of a transaction that was refused for its form, when it has a body at all."""
+    """The id of a transaction that was refused for its form, when it has a body, and few parts, at all."""
     try:
+        check_parts(transaction_pb2.SignedTransaction, raw, limits.SIGNED_FIELDS_MAX)
         body = transaction_pb2.SignedTransaction.FromString(raw).body
-    except DecodeError:
+    except (DecodeError, TooManyParts):
         return b""
     return id_of(body) if body else b""
 

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from ayni.v1 import ledger_service_pb2 as pb
+from ayni.v1 import transaction_pb2
 from ledger.refusals import Refusal
 from ledger.rule import ParsedTransaction
 from node import stream as stream_module
@@ -17,6 +18,7 @@ from node import submit
 from node.daemon import Node
 from node.outcomes import Final
 from node.stream import Stream
+from proofs.domains import tx_id
 from proofs.receipts import verify_receipt
 from tests.node.acts import open_accounts, transfer
 from tests.node.founders import write_network
@@ -74,6 +76,15 @@ async def test_a_stream_sends_no_more_receipts_at_a_time_than_are_large(
         assert sum(each.ByteSize() for each in found[:-1]) <= 3_000
         heard += [verify_receipt(each.receipt, alone.parts.founding.hash).tx_id for each in found]
     assert heard == ids
+
+
+async def test_what_is_refused_for_its_form_is_not_unpacked_to_say_its_id(alone: Node) -> None:
+    """Two million empty signatures, four megabytes of a request, take 160 MB and a third of a second."""
+    body = transaction_pb2.SignedTransaction(body=b"body").SerializeToString()
+    few, many = [body + b"\x12\x00" * signatures for signatures in (900, 2_000_000)]
+    small, large = await outcomes_of(alone, few, many)
+    assert small.tx_id == tx_id(b"body")
+    assert (large.kind, large.tx_id) == (pb.OUTCOME_KIND_REFUSED, b"")
 
 
 async def test_a_stream_whose_client_reads_nothing_is_read_no_further(alone: Node) -> None:
