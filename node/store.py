@@ -152,7 +152,8 @@ class Database:
         if written != FORMAT:
             raise StoreForeign(
                 f"{self.path}: was written in format {written!r}, this program reads {FORMAT!r}; "
-                "use the version that wrote it; with an empty node.data_dir it catches up, but never votes again"
+                "use the version that wrote it; with an empty node.data_dir it catches up, but never votes "
+                "again"
             )
 
     def _damaged(self, detail: str) -> StoreDamaged:
