@@ -182,12 +182,12 @@ def _give(context: Context, author: str, payload: Any) -> Refusal | None:
     holder, receiver = payload.holder, payload.receiver
     if refusal := check_not_suspended(context.state, holder, name + "holder"):
         return refusal
+    if refusal := _check_transferable(policy, holder, receiver, name + "receiver"):
+        return refusal
     if holder == receiver:
         return Refusal(
             refusals.SELF, name + "receiver", f"{holder} would give to itself; name another receiver"
         )
-    if refusal := _check_transferable(policy, holder, receiver, name + "receiver"):
-        return refusal
     book = ClassBook(context, policy, name + "class_id")
     return (
         book.give(holder, receiver, payload.amount_minor, name + "amount_minor", payload.reference)
