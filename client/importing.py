@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from ayni.v1 import pool_pb2
 from client import transactions
+from client.documents import read_bounded
 from client.drafts import Draft
 from client.errors import ClientError, UsageProblem
 from client.output import Unit, parse_amount, parse_day
@@ -223,17 +224,17 @@ def _opening_holding(cells: Cells, classes: Mapping[str, Unit], stamp: Stamp) ->
 
 def _reader(path: Path, columns: tuple[set[str], set[str]]) -> csv.DictReader[str]:
     try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise UsageProblem(
-                f"{path} is too large.",
-                f"At most {FILE_BYTES_MAX >> 20} MiB are imported at once.",
-                "Split the file.",
-            )
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_bounded(path, FILE_BYTES_MAX).decode("utf-8-sig")
     except OSError as error:
         raise UsageProblem(f"{path} cannot be read.", f"{error.strerror}.", "Check the path.") from error
     except UnicodeDecodeError as error:
         raise UsageProblem(f"{path} is not UTF-8 text.", f"{error}.", "Save it as CSV, UTF-8.") from error
+    except ValueError as error:
+        raise UsageProblem(
+            f"{path} is too large.",
+            f"At most {FILE_BYTES_MAX >> 20} MiB are imported at once.",
+            "Split the file.",
+        ) from error
     header = text.partition("\n")[0]
     delimiter = ";" if header.count(";") > header.count(",") else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)

@@ -7,11 +7,13 @@ and column. Never sends and never prints. Row 1 is the first row under the heade
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from client.documents import read_bounded
 from client.errors import ClientError, UsageProblem
 
 Row = dict[str, str]
@@ -81,22 +83,22 @@ def needed(row: Row, column: str) -> str:
 
 def _rows(path: Path, columns: Columns) -> list[Row]:
     try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise _unreadable(path, f"it is larger than {FILE_BYTES_MAX >> 20} MiB")
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            header = [name.strip() for name in reader.fieldnames or ()]
-            _check_header(path, header, columns)
-            reader.fieldnames = header
-            rows: list[Row] = []
-            for cells in reader:
-                rows.append(_row(path, len(rows) + 1, cells, columns))
-                if len(rows) > ROWS_MAX:
-                    raise _unreadable(path, f"it has more than {ROWS_MAX:,} rows")
+        text = read_bounded(path, FILE_BYTES_MAX).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        header = [name.strip() for name in reader.fieldnames or ()]
+        _check_header(path, header, columns)
+        reader.fieldnames = header
+        rows: list[Row] = []
+        for cells in reader:
+            rows.append(_row(path, len(rows) + 1, cells, columns))
+            if len(rows) > ROWS_MAX:
+                raise _unreadable(path, f"it has more than {ROWS_MAX:,} rows")
     except OSError as error:
         raise _unreadable(path, f"{error.strerror}") from error
     except UnicodeDecodeError as error:
         raise _unreadable(path, "it is not UTF-8") from error
+    except ValueError as error:
+        raise _unreadable(path, f"it is larger than {FILE_BYTES_MAX >> 20} MiB") from error
     except csv.Error as error:
         raise _unreadable(path, str(error)) from error
     if not rows:

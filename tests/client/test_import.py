@@ -244,6 +244,22 @@ def test_a_row_whose_bytes_have_expired_is_sent_anew_under_its_nonce(
     assert outbox.pending() == []
 
 
+def test_a_link_to_a_device_that_never_ends_is_read_no_further_than_the_bound(
+    ayni: Ayni, tmp_path: Path
+) -> None:
+    path = tmp_path / "payments.csv"
+    path.symlink_to("/dev/zero")
+    result = ayni("tx", "import", str(path))
+    assert (result.code, three_lines(result.err)) == (
+        2,
+        [
+            f"ayni: {path} is too large.",
+            "  why:  At most 64 MiB are imported at once.",
+            "  next: Split the file.",
+        ],
+    )
+
+
 def test_a_row_whose_payer_was_changed_is_not_paid_by_both(ayni: Ayni, node: FakeNode, table: Path) -> None:
     """A nonce is used once by each author, so that the ledger would take the second one as well."""
     node.accounts["lazio/coop"] = account_record(seeded("cadiai"))

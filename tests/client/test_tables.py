@@ -79,3 +79,11 @@ def test_what_is_no_table_is_refused_as_a_whole(tmp_path: Path, content: bytes, 
 def test_an_absent_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match="No such file or directory"):
         read_table(tmp_path / "none.csv", COLUMNS, parse)
+
+
+def test_a_link_to_a_device_that_never_ends_is_read_no_further_than_the_bound(tmp_path: Path) -> None:
+    """As in an archive that somebody sends."""
+    path = tmp_path / "rows.csv"
+    path.symlink_to("/dev/zero")
+    with pytest.raises(UsageProblem, match="It is larger than 64 MiB"):
+        read_table(path, COLUMNS, parse)
