@@ -12,8 +12,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Generator
+from functools import lru_cache
+from ipaddress import IPv6Address, IPv6Network
 from types import TracebackType
 from typing import Final, NamedTuple, TypeVar
+from urllib.parse import unquote
 
 from node.fair import FairQueue
 
@@ -238,5 +241,20 @@ class OpenCall:
 
 
 def client_of(peer: str) -> str:
-    """The address of a call's other side, without its port: "127.0.0.1" of "ipv4:127.0.0.1:4711"."""
-    return peer.partition(":")[2].rpartition(":")[0] or peer
+    """Whose a call is, by its other side's address: "127.0.0.1" of "ipv4:127.0.0.1:4711".
+
+    Of IPv6 it is the network of 64 bits, of which one customer has all addresses.
+    """
+    kind, _, rest = peer.partition(":")
+    address = rest.rpartition(":")[0]
+    return _network_of(address) if kind == "ipv6" else address or peer
+
+
+@lru_cache(maxsize=1_024)
+def _network_of(address: str) -> str:
+    """Of "%5B2001:db8::1%5D", as gRPC writes it, "2001:db8::/64"."""
+    try:
+        found = IPv6Address(unquote(address).strip("[]").partition("%")[0])
+    except ValueError:
+        return address
+    return str(found.ipv4_mapped or IPv6Network((found, 64), strict=False))

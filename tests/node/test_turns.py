@@ -156,10 +156,15 @@ def test_what_calls_keep_is_bounded_together_and_by_client(monkeypatch: pytest.M
     ("peer", "client"),
     [
         ("ipv4:127.0.0.1:4711", "127.0.0.1"),
-        ("ipv6:%5B::1%5D:4711", "%5B::1%5D"),
+        ("ipv6:%5B::1%5D:4711", "::/64"),
+        ("ipv6:%5B2001:db8:1:2:3:4:5:6%5D:4711", "2001:db8:1:2::/64"),
+        ("ipv6:%5B2001:db8:1:2::7%5D:4712", "2001:db8:1:2::/64"),
+        ("ipv6:%5Bfe80::1%25eth0%5D:4711", "fe80::/64"),
+        ("ipv6:%5B::ffff:10.0.0.1%5D:4711", "10.0.0.1"),
+        ("ipv6:nonsense:4711", "nonsense"),
         ("unix:/tmp/socket", "unix:/tmp/socket"),
         ("", ""),
     ],
 )
-def test_clients_are_told_apart_by_address(peer: str, client: str) -> None:
+def test_clients_are_told_apart_by_address_and_of_IPv6_by_network(peer: str, client: str) -> None:
     assert client_of(peer) == client
