@@ -183,6 +183,8 @@ def check_text(field: str, text: str, bytes_max: int) -> None:
         ) from None
     if size > bytes_max:
         raise out_of_bounds(field, f"it has {size} bytes", f"Shorten it to {bytes_max} bytes.")
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):  # as ledger/fields.py has it
+        raise out_of_bounds(field, "it has a control character, like a tab", "Take it out.")
 
 
 def check_hash(field: str, value: bytes) -> None:

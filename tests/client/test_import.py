@@ -244,6 +244,19 @@ def test_a_row_whose_bytes_have_expired_is_sent_anew_under_its_nonce(
     assert outbox.pending() == []
 
 
+def test_a_reference_with_a_control_character_stops_the_import_before_anything_is_sent(
+    ayni: Ayni, node: FakeNode, table: Path
+) -> None:
+    table.write_text(GOOD + "inv-9,lazio/coop,emilia/cadiai,1,EUC,2026-03-01,a\tb\n")
+    result = ayni("tx", "import", str(table), "--yes")
+    assert result.code == 2
+    assert (
+        "line 4 (id inv-9): transfer.legs.reference is out of bounds. It has a control character, like a tab."
+        in result.err
+    )
+    assert node.seen == []
+
+
 def test_a_link_to_a_device_that_never_ends_is_read_no_further_than_the_bound(
     ayni: Ayni, tmp_path: Path
 ) -> None:
