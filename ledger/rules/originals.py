@@ -7,7 +7,7 @@ of a part of a line. Decides neither whether there is anything left to take back
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -149,11 +149,12 @@ class _OfClass:
         """R5: the holder's lots again, latest first, and dues back; of hours also what was earned by it."""
         lots = lots_to_restore(self._uses.get(line.original_line, ()), before.amount, line.amount)
         book = self._book(context)
+        rooms = {lot.issuer: book.room(lot.issuer) for lot in lots}
         refusal = (
             open_account(context.state, holder, line.field)
             or _issuers_open(context.state, lots, line)
             or book.unredeem(holder, provider, lots, line.position, line.field, line.reason)
-            or self._within_ceilings(context, book, provider, lots, line)
+            or self._within_ceilings(context, book, provider, rooms, line)
             or self._covered(context, book, provider, lots, line)
         )
         if not refusal and self._policy.kind == HOURS:
@@ -161,15 +162,16 @@ class _OfClass:
         return refusal or before._replace(amount=before.amount + line.amount)
 
     def _within_ceilings(
-        self, context: Context, book: ClassBook, provider: str, lots: Iterable[Lot], line: Line
+        self, context: Context, book: ClassBook, provider: str, rooms: Mapping[str, int], line: Line
     ) -> Refusal | None:
         """R5: what was issued since in its place counts, or each reversal would raise the ceiling.
 
-        Of hours, who earned them loses as much, and what is owed of the period counted when more was issued.
+        `rooms`: what each issuer could still issue before (H2). Of hours, who earned them loses as much as
+        the provider issued, and what another issuer owes of the period may fall by what is outstanding again.
         """
-        hours, of_period = self._policy.kind == HOURS, self._of_open_period(context)
-        for issuer in dict.fromkeys([lot.issuer for lot in lots]):
-            if hours and (of_period or issuer == provider):
+        hours = self._policy.kind == HOURS
+        for issuer, room in rooms.items():
+            if hours and (issuer == provider or book.room(issuer) >= room):
                 continue
             change = book.outstanding_change(issuer)
             if change > 0 and (
