@@ -104,7 +104,14 @@ def import_key(context: Context, path: Path, name: str) -> None:
 @command.command("passwd")
 @shared_options
 def passwd(context: Context) -> None:
-    """Change the keystore's password."""
+    """Change the keystore's password, at a terminal."""
+    for name in ("AYNI_KEYSTORE_PASSWORD", "AYNI_KEYSTORE_PASSWORD_FILE"):
+        if context.environ.get(name):
+            raise UsageProblem(
+                "The password was not changed.",
+                f"{name} gives the old one, and would give the same for the new one.",
+                f"Unset {name}, and type both when you are asked.",
+            )
     context.keystore.change_password()
     context.output.notice(f"the password of {context.keystore.path} is changed")
 

@@ -138,6 +138,26 @@ def test_the_password_comes_from_the_environment_or_a_file(tmp_path: Path) -> No
     assert password_source({"AYNI_KEYSTORE_PASSWORD_FILE": str(secret)}, tmp_path)(False) == "from a file"
 
 
+@pytest.mark.parametrize("name", ["AYNI_KEYSTORE_PASSWORD", "AYNI_KEYSTORE_PASSWORD_FILE"])
+def test_a_password_is_not_called_changed_that_stays_the_same(
+    ayni: Ayni, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv("AYNI_KEYSTORE_PASSWORD")
+    (tmp_path / "secret").write_text(PASSWORD)
+    monkeypatch.setenv(name, PASSWORD if name == "AYNI_KEYSTORE_PASSWORD" else str(tmp_path / "secret"))
+    before = (home / "keystore.json").read_bytes()
+    result = ayni("keys", "passwd")
+    assert (result.code, three_lines(result.err)) == (
+        2,
+        [
+            "ayni: The password was not changed.",
+            f"  why:  {name} gives the old one, and would give the same for the new one.",
+            f"  next: Unset {name}, and type both when you are asked.",
+        ],
+    )
+    assert before == (home / "keystore.json").read_bytes()
+
+
 def test_a_wrong_password_at_the_command_line_exits_7_with_three_lines(
     ayni: Ayni, monkeypatch: pytest.MonkeyPatch
 ) -> None:
