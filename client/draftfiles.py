@@ -2,7 +2,7 @@
 
 Decides the two forms: JSON, which says who must sign and can be read by a person (default), and `.ayni`,
 the bare SignedTransaction bytes. Never signs and never sends. A file names its network by genesis hash,
-so that nobody signs for another one unawares.
+so that nobody signs for another one unawares; the signatures it has are verified.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from google.protobuf.message import DecodeError
 from ayni.v1 import transaction_pb2
 from client.documents import parse_object, read_bounded
 from client.drafts import Draft, signers_of
-from client.errors import UsageProblem
+from client.errors import UsageProblem, VerificationFailed
 from client.files import write_file
 from ledger import limits
 from proofs import domains
+from proofs.signing import SignatureInvalid, verify
 
 FILE_VERSION = 1
 FILE_BYTES_MAX = 4 * limits.TRANSACTION_BYTES_MAX
@@ -53,7 +54,7 @@ def write_draft(path: Path, draft: Draft, network: str, genesis_hash: bytes) -> 
 def _spare_signed(path: Path, draft: Draft, genesis_hash: bytes) -> None:
     try:
         there = read_draft(path, genesis_hash) if path.exists() else None
-    except UsageProblem:
+    except (UsageProblem, VerificationFailed):
         return
     if there is not None and there.signatures and there.tx_id != draft.tx_id:
         raise UsageProblem(
@@ -64,15 +65,15 @@ def _spare_signed(path: Path, draft: Draft, genesis_hash: bytes) -> None:
 
 
 def read_draft(path: Path, genesis_hash: bytes) -> Draft:
-    """Reads either form. Raises UsageProblem: not a transaction, or one for another network.
+    """Reads either form. Raises UsageProblem: not a transaction, or one for another network;
+    VerificationFailed: a signature is false, so that nobody counts on it.
 
     What is signed is `transaction`; `content` is only there to be read, and must say the same.
     """
     try:
         content = read_bounded(path, FILE_BYTES_MAX)
-        if content.lstrip()[:1] == b"{":
-            return _from_json(content, genesis_hash)
-        return _draft(content, ())
+        is_json = content.lstrip()[:1] == b"{"
+        draft = _from_json(content, genesis_hash) if is_json else _draft(content, ())
     except OSError as error:
         raise UsageProblem(f"{path} cannot be read.", f"{error.strerror}.", "Check the path.") from error
     except (ValueError, KeyError, TypeError, DecodeError) as error:
@@ -81,6 +82,17 @@ def read_draft(path: Path, genesis_hash: bytes) -> Draft:
             f"{_why(error)}.",
             "Ask whoever wrote it for the file again, and check --network.",
         ) from error
+    message = domains.transaction_message(genesis_hash, draft.body)
+    for public_key, signature in draft.signatures:
+        try:
+            verify(public_key, message, signature)
+        except SignatureInvalid as error:
+            raise VerificationFailed(
+                f"A signature in {path} is false.",
+                f"That of key {public_key.hex()}: {error}.",
+                "Ask whoever wrote it for the file again, and check --network; sign nothing in it.",
+            ) from error
+    return draft
 
 
 def _from_json(content: bytes, genesis_hash: bytes) -> Draft:

@@ -1,7 +1,7 @@
 """A decision as a file: read and checked, and shown: what it decides, who signed, who must still.
 
-Decides what is said of a draft. Its signatures are verified here, so that nobody counts on a false one.
-Never asks a node. The file's form is client/draftfiles.py.
+Decides what is said of a draft. Never asks a node. The file's form, and that no signature in it is false, is
+client/draftfiles.py.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any
 from client.context import Context
 from client.draftfiles import read_draft
 from client.drafts import Draft
-from client.errors import UsageProblem, VerificationFailed
+from client.errors import UsageProblem
 from client.output import time_json, time_text
 from client.signers import plan
 from client.views.decisions import decision_json, decision_lines
-from proofs import domains
-from proofs.signing import SignatureInvalid, verify
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,16 +30,6 @@ def read_decision(context: Context, path: Path) -> Draft:
             f"It is a transaction of type {draft.kind.replace('_', ' ')}.",
             "Use `ayni tx sign` and `ayni tx submit` for it.",
         )
-    message = domains.transaction_message(context.network.genesis_hash, draft.body)
-    for public_key, signature in draft.signatures:
-        try:
-            verify(public_key, message, signature)
-        except SignatureInvalid as error:
-            raise VerificationFailed(
-                f"A signature in {path} is false.",
-                f"That of key {public_key.hex()}: {error}.",
-                "Ask whoever wrote it for the file again; sign nothing in it.",
-            ) from error
     return draft
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from ayni.v1 import entitlements_pb2, receipt_pb2, transaction_pb2
+from client import transactions
+from client.drafts import sign
 from client.outbox import Outbox
+from client.stamps import new_stamp
 from proofs.receipts import verify_receipt
 from tests.client.conftest import Ayni, three_lines
 from tests.client.fakes import TRANSFER, FakeNode, account_record, body_of, refuse, seeded, tx_id_of
@@ -162,6 +165,25 @@ def test_maker_checker_and_sender_pass_a_file_on(
     assert ayni("tx", "sign", str(path), "--key", "second").code == 0
     assert ayni("tx", "submit", str(path)).code == 0
     assert len(transaction_pb2.SignedTransaction.FromString(node.seen[0]).signatures) == 2
+
+
+def test_a_file_with_a_false_signature_is_not_shown_as_signed_nor_sent(
+    ayni: Ayni, node: FakeNode, tmp_path: Path
+) -> None:
+    """Bare bytes name no network: those signed for another one are told by their signatures."""
+    path = tmp_path / "payment.ayni"
+    draft = transactions.transfer(
+        "emilia/cadiai", [transactions.leg("lazio/coop", "EUC", 1, value_date=20_000)], new_stamp()
+    )
+    path.write_bytes(sign(draft, [seeded("cadiai")], bytes(32)))
+    for command in ("inspect", "sign", "submit"):
+        result = ayni("tx", command, str(path))
+        assert result.code == 4
+        what, why, next_step = three_lines(result.err)
+        assert what == f"ayni: A signature in {path} is false."
+        assert f"That of key {seeded('cadiai').public_key.hex()}: " in why
+        assert "check --network; sign nothing in it." in next_step
+    assert node.seen == []
 
 
 def test_building_needs_no_node(ayni: Ayni, node: FakeNode, tmp_path: Path) -> None:
