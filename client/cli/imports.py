@@ -17,10 +17,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ayni.v1 import state_pb2, transaction_pb2
+from client.cli.writing import take_note
 from client.context import Context
 from client.draftfiles import write_draft
 from client.drafts import Draft, id_of, with_signatures
-from client.errors import ExitCode, KeyProblem, NoNode, UsageProblem, worst
+from client.errors import (
+    ClientError,
+    ExitCode,
+    KeyProblem,
+    NoNode,
+    OutcomeUnknown,
+    UsageProblem,
+    VerificationFailed,
+    worst,
+)
 from client.importing import Row, Total, totals
 from client.intents import content_of
 from client.output import Unit, amount_text, print_table
@@ -54,8 +64,8 @@ class Import:
     signed: dict[int, Draft] = field(default_factory=dict)
     missing: dict[int, tuple[str, ...]] = field(default_factory=dict)
     outcomes: dict[int, Outcome] = field(default_factory=dict)
-    stopped: NoNode | None = None
-    """Why the rest was not sent: no node took it."""
+    stopped: ClientError | None = None
+    """Why the rest has no outcome: no node took it, a node lied, or it was interrupted."""
     _accounts: dict[str, state_pb2.AccountRecord] = field(default_factory=dict)
 
     def run(self) -> ExitCode:
@@ -209,17 +219,23 @@ class Import:
             try:
                 for outcome in flow(self.context.client, raws.values(), want_receipts=True):
                     self.outcomes[by_id[outcome.tx_id]] = outcome
-                    self.context.outbox.hear(outcome)
                     bar.update(1)
-            except NoNode as error:
+            except KeyboardInterrupt:
+                self.stopped = OutcomeUnknown(
+                    "Interrupted before every row had its outcome.",
+                    "A node may have taken the others.",
+                    "Import the file again: rows that are final are skipped.",
+                )
+            except (NoNode, VerificationFailed) as error:
                 self.stopped = error
-        final = [position for position, outcome in self.outcomes.items() if outcome.kind == "final"]
-        self.context.outbox.forget_replaced(raws[position] for position in final)
 
     def _show_outcomes(self) -> ExitCode:
         codes = [outcome.exit_code for outcome in self.outcomes.values()]
         code = worst([*codes, *([self.stopped.exit_code] if self.stopped else [])])
         self._result(code)
+        final = [position for position, outcome in self.outcomes.items() if outcome.kind == "final"]
+        raws = [self.signed[position].envelope() for position in final]
+        take_note(self.context, list(self.outcomes.values()), final=raws)
         if self.stopped is not None and code is self.stopped.exit_code:
             raise self.stopped
         return code
@@ -230,7 +246,7 @@ class Import:
         kinds = [str(row["outcome"]) for row in rows]
 
         def render(console: Console) -> None:
-            if not self.outcomes:
+            if not self.outcomes and self.stopped is None:
                 return
             columns = ("line", "id", "transaction", "outcome", "why")
             bad = [row for row in rows if row["outcome"] not in ("final", "skipped")]
@@ -256,7 +272,9 @@ class Import:
         outcome = self.outcomes.get(position)
         if outcome is None:
             why = self.stopped.why if self.stopped else "preview"
-            return document | {"tx_id": self.signed[position].tx_id.hex(), "outcome": "not sent", "why": why}
+            sent = self.stopped is not None and not isinstance(self.stopped, NoNode)
+            state = "unknown" if sent else "not sent"
+            return document | {"tx_id": self.signed[position].tx_id.hex(), "outcome": state, "why": why}
         problem = outcome.error()
         why = f"{outcome.refusal_name} {problem.why}".strip() if problem else ""
         return document | {"tx_id": outcome.tx_id.hex(), "outcome": str(outcome.kind), "why": why}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
 
-from ayni.v1 import entitlements_pb2, result_pb2
+from ayni.v1 import entitlements_pb2, result_pb2, transaction_pb2
 from client import transactions
 from client.drafts import sign
 from client.outbox import Outbox
@@ -242,6 +245,56 @@ def test_a_row_whose_bytes_have_expired_is_sent_anew_under_its_nonce(
     assert stale.tx_id not in {tx_id_of(raw) for raw in node.seen}
     assert body_of(node.seen[0]).nonce == stale.parsed().nonce
     assert outbox.pending() == []
+
+
+def test_what_became_of_each_row_is_told_though_the_outbox_cannot_take_note_of_it(
+    ayni: Ayni, node: FakeNode, outbox: Outbox, table: Path
+) -> None:
+    leg = transactions.leg("lazio/coop", "EUC", 7, value_date=20_513)
+    other = transactions.transfer("emilia/cadiai", [leg], Stamp(bytes(16), 1_900_000_000_000))
+    outbox.put([sign(other, [seeded("cadiai")], node.genesis_hash)])
+    (outbox.pending()[0].path.parent.parent / "done").write_text("a file is in the way")
+    result = ayni("tx", "import", str(table), "--yes")
+    assert result.code == 0
+    assert "2 final" in result.out
+    assert "the outbox could not take note of it (Not a directory)" in result.err
+    again = ayni("tx", "import", str(table), "--yes")
+    assert len(node.log) == 2, again.err
+
+
+def test_an_import_that_is_cut_short_tells_what_became_of_its_rows(
+    ayni: Ayni, node: FakeNode, table: Path
+) -> None:
+    over = threading.Event()
+
+    def interrupt(body: transaction_pb2.Body) -> None:
+        if not over.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
+        over.wait(10)
+
+    node.judge = interrupt
+    result = ayni("tx", "import", str(table), "--yes")
+    over.set()
+    assert result.code == 6
+    assert result.out.splitlines()[-1] == "2 unknown"
+    assert three_lines(result.err) == [
+        "ayni: Interrupted before every row had its outcome.",
+        "  why:  A node may have taken the others.",
+        "  next: Import the file again: rows that are final are skipped.",
+    ]
+
+
+def test_an_import_whose_node_is_caught_lying_tells_what_became_of_its_rows(
+    ayni: Ayni, node: FakeNode, table: Path
+) -> None:
+    node.spoil_receipts = True
+    result = ayni("tx", "import", str(table), "--yes", "--json")
+    assert result.code == 4
+    assert [row["outcome"] for row in json.loads(result.out)["rows"]] == ["unknown"] * 2
+    assert "does not verify" in three_lines(result.err)[0]
+    node.spoil_receipts = False
+    again = ayni("tx", "import", str(table), "--yes")
+    assert (again.code, len(node.log)) == (0, 2)
 
 
 def test_a_reference_with_a_control_character_stops_the_import_before_anything_is_sent(
