@@ -131,7 +131,10 @@ class Writing:
     def _prove_used(self, draft: Draft) -> None:
         """Raises Refused naming what used the draft's nonce, when a node proves it."""
         body = draft.parsed()
-        used = self.context.client.transaction_by_nonce(body.author, body.nonce)
+        try:
+            used = self.context.client.transaction_by_nonce(body.author, body.nonce)
+        except (NoNode, UsageProblem):  # none that can look it up
+            return
         if used is None:
             return
         tx_id = id_of(used.transaction)
