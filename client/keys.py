@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,12 @@ class Keystore:
 
     def new(self, name: str) -> SigningKey:
         """Makes a key and keeps it. Raises UsageProblem when the name is taken."""
-        return self.put({name: nacl.utils.random(SEED_BYTES)})[0]
+        return self.new_ones([name])[name]
+
+    def new_ones(self, names: Iterable[str]) -> dict[str, SigningKey]:
+        """Makes keys and keeps them, all or none. Raises UsageProblem like `put`."""
+        seeds = {name: nacl.utils.random(SEED_BYTES) for name in names}
+        return dict(zip(seeds, self.put(seeds), strict=True))
 
     def put(self, seeds: Mapping[str, bytes]) -> list[SigningKey]:
         """Keeps seeds under names, all or none. Raises UsageProblem: a name is taken or cannot be one."""

@@ -36,8 +36,8 @@ def command() -> None:
 @shared_options
 def new(context: Context, names: tuple[str, ...]) -> None:
     """Make keys and keep them under NAMEs, e.g. the account each signs for."""
-    made = {name: context.keystore.new(name).public_key for name in names}
-    _show_keys(context, made)
+    made = context.keystore.new_ones(names)
+    _show_keys(context, {name: key.public_key for name, key in made.items()})
 
 
 @command.command("list")

@@ -185,6 +185,16 @@ def test_keys_are_made_listed_exported_and_imported(ayni: Ayni, tmp_path: Path) 
     assert ayni("keys", "show", "fourth").code == 8
 
 
+def test_of_several_keys_all_are_made_or_none(ayni: Ayni) -> None:
+    result = ayni("keys", "new", "one", "a name with blanks", "two")
+    assert result.code == 2
+    assert "'a name with blanks' cannot be a key's name." in three_lines(result.err)[0]
+    assert ayni("keys", "show", "one").code == 8
+    assert [line.split()[0] for line in ayni("keys", "new", "one", "two", "one").out.splitlines()[1:]] == [
+        "one", "two",
+    ]  # fmt: skip
+
+
 def test_a_nodes_key_file_can_be_imported_and_garbage_cannot(ayni: Ayni, tmp_path: Path) -> None:
     raw = tmp_path / "decision.key"
     raw.write_text(seeded("emilia decision").seed.hex() + "\n")
