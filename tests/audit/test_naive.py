@@ -65,8 +65,14 @@ def never_expires(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def dues_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A redemption elsewhere makes no dues."""
-    monkeypatch.setattr(holdings.ClassBook, "_owe", lambda self, *arguments: None)
+    """A redemption of shares elsewhere makes no dues."""
+    owe = holdings.ClassBook._owe
+
+    def of_hours_only(self: Any, *arguments: Any) -> None:
+        if self.policy.unit == "HRS":
+            owe(self, *arguments)
+
+    monkeypatch.setattr(holdings.ClassBook, "_owe", of_hours_only)
 
 
 def attests_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
