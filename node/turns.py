@@ -1,10 +1,10 @@
 """Whose call is worked on: one at a time, each client in turn, consensus in between. And how many may wait.
 
 A node is one event loop. Calls that are ready at the same moment would all run before consensus does, a
-thousand dear reads for seconds; so work for clients goes through here in pieces of a few milliseconds, of
-which one runs between two turns of the loop. Clients are told apart by their address, so that one that asks
-much waits behind its own calls. Decides nothing about what is asked. Spec: DESIGN 4.6 (nothing grows without
-bound).
+thousand dear reads for seconds; so work for clients goes through here in pieces of a few milliseconds, no
+more of which run in one turn of the loop once they took 10 ms. Clients are told apart by their address, so
+that one that asks much waits behind its own calls. Decides nothing about what is asked. Spec: DESIGN 4.6
+(nothing grows without bound).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Generator
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 from types import TracebackType
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import unquote
 
 from node.fair import FairQueue
@@ -23,7 +23,9 @@ from node.fair import FairQueue
 T = TypeVar("T")
 
 WAITING_MAX: Final = 200
-"""Pieces of work that one client may have waiting; its further calls are turned away."""
+"""Pieces of work that one client may have waiting; calls that it then begins are turned away."""
+ROUND_SECONDS: Final = 0.01
+"""After so long no further piece begins in one turn of the event loop: peers' transactions have as long."""
 STREAMS_MAX: Final = 500
 """Streams open at a time: a client may hold one as long as it likes, other calls not."""
 STREAMS_OF_ONE_MAX: Final = 200
@@ -47,6 +49,10 @@ class Turns:
 
     def __init__(self) -> None:
         self._is_busy = False
+        """A piece runs, or somebody has the next turn, or all rest until the event loop's."""
+        self._is_resting = False
+        self._began: float | None = None
+        """When the first piece of this turn of the event loop began."""
         self._waiting: FairQueue[asyncio.Future[None]] = FairQueue()
         self._count: Counter[str] = Counter()
 
@@ -54,12 +60,13 @@ class Turns:
         """The turn of one client, for `async with`. Raises TooMany when it is entered."""
         return Turn(self, client)
 
-    async def enter(self, client: str) -> None:
-        """Waits for this client's turn. Raises TooMany."""
+    async def enter(self, client: str, *, is_begun: bool = False) -> None:
+        """Waits for this client's turn. Raises TooMany, unless the call `is_begun`: something of it may have
+        been done, and whoever is turned away may believe that nothing was."""
         if not self._is_busy:
-            self._is_busy = True
+            self._begin()
             return
-        if self._count[client] >= WAITING_MAX:
+        if not is_begun and self._count[client] >= WAITING_MAX:
             raise TooMany(
                 f"{WAITING_MAX} calls from this address are waiting already; wait for their answers first"
             )
@@ -76,30 +83,57 @@ class Turns:
             self._count[client] -= 1
             if not self._count[client]:
                 del self._count[client]
+        self._begin()
 
     def leave(self) -> None:
-        """The piece is done: the next one runs at the event loop's next turn."""
+        """The piece is done: another one runs, at the event loop's next turn if this one was long."""
+        if self._hand_on():
+            return
+        now = asyncio.get_running_loop().time()
+        if self._began is not None and now - self._began >= ROUND_SECONDS:
+            self._is_resting = True  # calls that are ready at this moment find it busy, and wait
+        else:
+            self._is_busy = False
+
+    def _begin(self) -> None:
+        self._is_busy = True
+        if self._began is None:
+            loop = asyncio.get_running_loop()
+            self._began = loop.time()
+            loop.call_soon(self._round_over)
+
+    def _round_over(self) -> None:
+        self._began = None
+        if self._is_resting:
+            self._is_resting = False
+            self._is_busy = self._hand_on()
+
+    def _hand_on(self) -> bool:
+        """Whether somebody has the next turn, at the event loop's next turn."""
         while self._waiting:
             _, turn = self._waiting.take()
             if not turn.done():
                 turn.set_result(None)
-                return
-        self._is_busy = False
+                return True
+        return False
 
 
-class Turn(NamedTuple):
-    """One client's turn."""
+class Turn:
+    """The turns of one call."""
 
-    turns: Turns
-    client: str
+    def __init__(self, turns: Turns, client: str) -> None:
+        self._turns = turns
+        self._client = client
+        self._is_begun = False
 
     async def __aenter__(self) -> None:
-        await self.turns.enter(self.client)
+        await self._turns.enter(self._client, is_begun=self._is_begun)
+        self._is_begun = True
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.turns.leave()
+        self._turns.leave()
 
 
 Pieces = Generator[None, None, T]

@@ -67,6 +67,7 @@ def test_the_bounds_that_are_stated_are_those_in_force() -> None:
         "60 s for a request to come": requests.REQUEST_SECONDS == 60,
         "500 streams, 200 of one address": (turns.STREAMS_MAX, turns.STREAMS_OF_ONE_MAX) == (500, 200),
         "200 pieces of work": turns.WAITING_MAX == 200,
+        "once they took 10 ms": turns.ROUND_SECONDS == 0.01,
         "4 streams not greeted": peers.GREETING_OF_ONE_MAX == 4,
         "10 s without a stream": between["grpc.max_connection_idle_ms"] == 10_000,
         "2 MiB of transactions": frames.KIND_BYTES_MAX["transactions"] == 2 << 20,

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from node import turns as module
-from node.turns import Calls, Streams, TooMany, Turns, client_of
-from tests.node.running import tick
+from node.turns import Calls, Streams, TooMany, Turn, Turns, client_of
+from tests.node.running import Rounds, tick
 
 
 async def work(turns: Turns, client: str, done: list[str]) -> None:
@@ -55,6 +55,52 @@ async def test_the_event_loop_turns_between_two_pieces_of_work() -> None:
     await other
     text = "".join(each[0] for each in seen if each in ("a", "consensus"))
     assert "aa" not in text.strip("c")
+
+
+async def test_of_calls_that_are_ready_at_once_no_more_are_worked_on_in_a_turn_once_they_took_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody waits yet when the first of them begins, and each is done before the next one asks."""
+
+    async def rounds_of_a_hundred() -> int:
+        turns, seen = Turns(), list[int]()
+        rounds = Rounds(lambda: len(seen) < 100)
+
+        async def piece() -> None:
+            async with turns.of("a"):
+                seen.append(rounds.count)
+
+        await asyncio.gather(*[piece() for _ in range(100)])
+        assert not turns._is_busy or turns._is_resting
+        return len(set(seen))
+
+    assert await rounds_of_a_hundred() < 100
+    monkeypatch.setattr(module, "ROUND_SECONDS", 0.0)
+    assert await rounds_of_a_hundred() == 100
+
+
+async def test_a_call_that_is_begun_is_not_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something may have been taken in; who is told that too many wait may believe that nothing was."""
+    monkeypatch.setattr(module, "WAITING_MAX", 1)
+    turns = Turns()
+    done: list[str] = []
+
+    async def further(turn: Turn) -> None:
+        async with turn:
+            done.append("further")
+
+    begun = turns.of("a")
+    async with begun:
+        pass
+    async with turns.of("b"):
+        waiting = asyncio.create_task(work(turns, "a", done))
+        await until_waiting(turns, 1)
+        with pytest.raises(TooMany, match="1 calls from this address are waiting already"):
+            await work(turns, "a", done)
+        more = asyncio.create_task(further(begun))
+        await until_waiting(turns, 2)
+    await asyncio.gather(waiting, more)
+    assert done == ["a", "further"]
 
 
 async def test_nobody_waits_where_nobody_works() -> None:
