@@ -402,6 +402,19 @@ async def test_a_request_of_countless_empty_parts_is_not_unpacked(node: Node) ->
             )
 
 
+async def test_a_name_of_megabytes_is_not_remembered(node: Node) -> None:
+    """Which nonces are not used is remembered, a hundred thousand of them, each with its author's name."""
+    before = len(node.parts.tables._unused)
+    async with stub_of(node.parts.config) as stub:
+        for author in ("x" * (3 << 20), "emilia/" + "x" * 33):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub.GetTransaction(pb.GetTransactionRequest(author=author, nonce=bytes(16)))
+            assert grpc.StatusCode.INVALID_ARGUMENT is refused.value.code()
+            words = "x is no name of an account or a federation; check it"
+            assert (refused.value.details() or "").endswith(words)
+    assert before == len(node.parts.tables._unused)
+
+
 async def test_a_greeting_of_a_megabyte_is_not_parsed(node: Node, tmp_path: Path) -> None:
     from config import load
 

@@ -393,18 +393,6 @@ async def test_a_wrong_request_gets_a_status_and_words(
     assert words in (failed.details() or "")
 
 
-async def test_a_name_of_megabytes_is_not_remembered(alone: Alone) -> None:
-    """Which nonces are not used is remembered, a hundred thousand of them, each with its author's name."""
-    tables = alone.node.parts.tables
-    before = len(tables._unused)
-    for author in ("x" * (3 << 20), "emilia/" + "x" * 33):
-        asked = pb.GetTransactionRequest(author=author, nonce=bytes(16))
-        failed = await error(alone.stub.GetTransaction(asked))
-        assert grpc.StatusCode.INVALID_ARGUMENT is failed.code()
-        assert (failed.details() or "").endswith("x is no name of an account or a federation; check it")
-    assert before == len(tables._unused)
-
-
 async def test_too_many_transactions_in_a_request_are_refused(alone: Alone) -> None:
     request = pb.SubmitRequest(genesis_hash=alone.hash, transactions=[b"x"] * 1_001)
     failed = await error(alone.stub.Submit(request))
