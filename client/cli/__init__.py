@@ -136,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if problem.filename is None and problem.errno not in _OF_THE_MACHINE:
             return _show_bug(problem)
         _show(_system_lines(problem))
+        _forget_unwritten()
         return ExitCode.USAGE
     except Exception as bug:
         return _show_bug(bug)
@@ -149,6 +150,15 @@ def _open_streams() -> None:
             setattr(sys, name, io.StringIO())
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _forget_unwritten() -> None:
+    """What cannot be written is not tried once more at the exit, which would then have a code of its own."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
 
 
 def _system_lines(problem: OSError) -> tuple[str, str, str]:
