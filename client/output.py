@@ -11,7 +11,6 @@ finite decimal is written with as many digits as tell it from its neighbours ("0
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ayni.v1 import genesis_pb2
 from client.errors import UsageProblem
+from client.streams import let_go, write_out
 from ledger import limits
 from ledger.amounts import Unit as Unit
 from ledger.amounts import amount_text as amount_text
@@ -203,26 +203,6 @@ class Output:
         write_out(_lines(text) + "\n", sys.stderr if self.as_json else sys.stdout)
 
 
-def write_out(text: str, stream: IO[str] | None = None) -> None:
-    """Writes to `stream` (stdout) now; goes nowhere when nobody reads it any more.
-
-    That the reader is gone stops no payment that is on its way, and changes no exit code.
-    """
-    stream = stream or sys.stdout
-    try:
-        stream.write(text)
-        stream.flush()
-    except BrokenPipeError:
-        _let_go(stream)
-
-
-def _let_go(stream: IO[str]) -> None:
-    """What is written to it from now on, what it holds still included, goes nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
-
-
 def json_text(document: Mapping[str, Any]) -> str:
     """A document as it is printed; what JSON leaves as it is and could steer a terminal is escaped too."""
     text = json.dumps(document, indent=2, ensure_ascii=not _shows_all(sys.stdout))
@@ -259,7 +239,7 @@ def _harmless() -> type[Console]:
         def on_broken_pipe(self) -> None:
             """See rich.console.Console."""
             self.quiet = True
-            _let_go(self.file)
+            let_go(self.file)
 
         def print(self, *objects: Any, **options: Any) -> None:
             """See rich.console.Console."""

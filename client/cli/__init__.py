@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import importlib
-import io
 import os
 import sys
 import traceback
@@ -20,6 +19,7 @@ from typing import NamedTuple
 
 import click
 
+from client import streams
 from client.errors import ClientError, ExitCode
 
 _OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE}
@@ -98,7 +98,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `ayni`; returns its exit code. Whatever goes wrong is shown in three lines."""
-    _open_streams()
+    streams.prepare()
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's own lines would stand among ours
     try:
         result = cli.main(
@@ -136,29 +136,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if problem.filename is None and problem.errno not in _OF_THE_MACHINE:
             return _show_bug(problem)
         _show(_system_lines(problem))
-        _forget_unwritten()
+        streams.forget_unwritten()
         return ExitCode.USAGE
     except Exception as bug:
         return _show_bug(bug)
-
-
-def _open_streams() -> None:
-    """A stream that is not there is written to nowhere; what another cannot show, it shows escaped."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, io.StringIO())
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _forget_unwritten() -> None:
-    """What cannot be written is not tried once more at the exit, which would then have a code of its own."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
 
 
 def _system_lines(problem: OSError) -> tuple[str, str, str]:

@@ -32,7 +32,8 @@ from client.cli.writing import Writing, writing_options
 from client.context import Context
 from client.errors import UsageProblem
 from client.files import write_file
-from client.output import parse_day, write_out
+from client.output import parse_day
+from client.streams import write_out
 from ledger import limits
 
 if TYPE_CHECKING:

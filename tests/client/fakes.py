@@ -7,8 +7,12 @@ is), but has no rules: a test says what it refuses, delays, fails or forgets.
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +36,21 @@ from proofs import domains, merkle, statetree
 from proofs.signing import SigningKey
 
 STATE_TREE_BITS = 4
+
+
+@contextmanager
+def interrupting(node: FakeNode) -> Iterator[None]:
+    """Whoever hands something in to `node` is interrupted (Ctrl-C), and is answered only at the end."""
+    over = threading.Event()
+
+    def interrupt(body: transaction_pb2.Body) -> None:
+        if not over.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
+        over.wait(10)
+
+    node.judge = interrupt
+    yield
+    over.set()
 
 
 def seeded(name: str) -> SigningKey:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
 from pathlib import Path
 
 import pytest
 
-from ayni.v1 import entitlements_pb2, result_pb2, transaction_pb2
+from ayni.v1 import entitlements_pb2, result_pb2
 from client import transactions
 from client.drafts import sign
 from client.outbox import Outbox
 from client.stamps import Stamp, import_nonce
 from tests.client.conftest import Ayni, three_lines
-from tests.client.fakes import FakeNode, account_record, body_of, seeded, tx_id_of
+from tests.client.fakes import FakeNode, account_record, body_of, interrupting, seeded, tx_id_of
 
 HEADER = "id,payer,payee,amount,unit,date,reference\n"
 GOOD = (
@@ -265,16 +262,8 @@ def test_what_became_of_each_row_is_told_though_the_outbox_cannot_take_note_of_i
 def test_an_import_that_is_cut_short_tells_what_became_of_its_rows(
     ayni: Ayni, node: FakeNode, table: Path
 ) -> None:
-    over = threading.Event()
-
-    def interrupt(body: transaction_pb2.Body) -> None:
-        if not over.is_set():
-            os.kill(os.getpid(), signal.SIGINT)
-        over.wait(10)
-
-    node.judge = interrupt
-    result = ayni("tx", "import", str(table), "--yes")
-    over.set()
+    with interrupting(node):
+        result = ayni("tx", "import", str(table), "--yes")
     assert result.code == 6
     assert result.out.splitlines()[-1] == "2 unknown"
     assert three_lines(result.err) == [

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
 
 import grpc
 
-from ayni.v1 import result_pb2, transaction_pb2
+from ayni.v1 import result_pb2
 from client import transactions
 from client.drafts import sign
 from client.outbox import Outbox
@@ -17,7 +14,7 @@ from client.outcomes import Kind, Outcome
 from client.output import time_json, time_text
 from client.stamps import Stamp
 from tests.client.conftest import Ayni, three_lines
-from tests.client.fakes import TRANSFER, FakeNode, body_of, refuse, seeded, tx_id_of
+from tests.client.fakes import TRANSFER, FakeNode, body_of, interrupting, refuse, seeded, tx_id_of
 
 
 def expired(node: FakeNode) -> bytes:
@@ -116,17 +113,9 @@ def test_what_was_refused_and_is_past_its_time_is_asked_about_again(
 def test_an_interruption_says_where_to_look_and_keeps_the_bytes(
     ayni: Ayni, node: FakeNode, outbox: Outbox
 ) -> None:
-    over = threading.Event()
-
-    def interrupt(body: transaction_pb2.Body) -> None:
-        if not over.is_set():
-            os.kill(os.getpid(), signal.SIGINT)
-        over.wait(10)
-
     outbox.put([expired(node)])
-    node.judge = interrupt
-    result = ayni("tx", "pending", "--resend")
-    over.set()
+    with interrupting(node):
+        result = ayni("tx", "pending", "--resend")
     assert (result.code, three_lines(result.err)) == (
         130,
         [

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from proofs.varint import read_varint
 from tests.fuzz import mutate_bytes
 
 EDGES = (0, 1, 2, 127, 128, 255, 4_095, 4_096, 4_097, 10**15, 10**15 + 1, 2**31 - 1, 2**31, 2**32 - 1, 2**32)
@@ -144,15 +145,10 @@ def varint(value: int, padding: int = 0) -> bytes:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int] | None:
-    value = shift = 0
-    while at < len(data) and shift < 70:
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
-    return None
+    try:
+        return read_varint(data, at)
+    except IndexError:
+        return None
 
 
 # --- changes ------------------------------------------------------------------------------------------

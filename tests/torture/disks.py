@@ -51,14 +51,7 @@ def damaged_disk(run: Run) -> None:
     it put back when the emptied node votes, as it may once the others need its old votes no more.
     """
     cluster, [node] = run.cluster, run.pick(1)
-    cluster.kill(node)
-    copy = cluster.copy_disk(node, "data.damaged")
-    cluster.launch(node)
-    run.recover(node)
-    run.hold(run.rng.uniform(2, 4), goes_on=True)
-    cluster.kill(node)
-    cluster.data(node).rename(cluster.kept(node))
-    copy.rename(cluster.data(node))
+    _grow_old(run, node, 2, 4)
     how = damage(cluster.data(node), run.rng)
     log = run.mark(node)
     cluster.launch(node, same_disk=False)
@@ -119,20 +112,26 @@ def old_disk(run: Run) -> None:
     """An old copy of the data directory is put under a node: it follows, and does not vote. The sound disk,
     put back, votes again."""
     cluster, [node] = run.cluster, run.pick(1)
-    cluster.kill(node)
-    copy = cluster.copy_disk(node, "data.old")
-    cluster.launch(node)
-    run.recover(node)
-    run.hold(run.rng.uniform(3, 8), goes_on=True)
-    cluster.kill(node)
-    cluster.data(node).rename(cluster.kept(node))
-    copy.rename(cluster.data(node))
+    _grow_old(run, node, 3, 8)
     cluster.launch(node, same_disk=False)
     run.recover(node)
     run.must_be_locked(node)
     run.hold(4, goes_on=True)
     run.must_be_locked(node)
     _sound_disk(run, node)
+
+
+def _grow_old(run: Run, node: int, least: float, most: float) -> None:
+    """Leaves a node stopped, over a copy of its disk that is as many seconds old; the sound one is kept."""
+    cluster = run.cluster
+    cluster.kill(node)
+    copy = cluster.copy_disk(node, "data.old")
+    cluster.launch(node)
+    run.recover(node)
+    run.hold(run.rng.uniform(least, most), goes_on=True)
+    cluster.kill(node)
+    cluster.data(node).rename(cluster.kept(node))
+    copy.rename(cluster.data(node))
 
 
 def _sound_disk(run: Run, node: int) -> None:
