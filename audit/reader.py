@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from audit.archive import Frames
 from ayni.v1.block_pb2 import BlockBody, CertifiedBlock
-from ledger.chain import FinalBlock
+from ledger.blocks import FinalBlock
 from ledger.state import LoggedTransaction
 from proofs import statetree
 

@@ -32,7 +32,8 @@ from audit.workers import judged, workers_for
 from ayni.v1.block_pb2 import BlockBody, Certificate, CertifiedBlock, Header
 from ayni.v1.receipt_pb2 import ExportHead
 from ayni.v1.transaction_pb2 import SignedTransaction
-from ledger.chain import BlockInvalid, Chain, Entry, Executed, UnknownParent
+from ledger.blocks import BlockInvalid, Entry, Executed, UnknownParent
+from ledger.chain import Chain
 from ledger.genesis import Founding, GenesisInvalid, read_genesis
 from ledger.invariants import InvariantBroken, check_state
 from ledger.refusals import Refusal

@@ -26,7 +26,8 @@ from client import transactions
 from client.stamps import now_ms
 from client.testnet import Founding, create, federation_names
 from config import LogSection, MempoolSection
-from ledger.chain import Chain, FinalBlock
+from ledger.blocks import FinalBlock
+from ledger.chain import Chain
 from ledger.genesis import read_genesis
 from ledger.refusals import Refusal
 from ledger.rule import ParsedTransaction

@@ -1,4 +1,4 @@
-"""Blocks: building one, checking one, and making it final (B1, B3; design 4.2).
+"""The chain: building a block, checking one, and making it final (B1, B3; design 4.2).
 
 `Chain` holds the final state and, over it, a tree of executed blocks that are not final yet, each with a
 copy-on-write overlay. It is pure: time, storage and the order of events come from outside. Who may propose
@@ -8,115 +8,39 @@ what and when is consensus' business; here a block is right or wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 from ayni.v1 import block_pb2
 from ledger import limits, records
 from ledger.apply import Accepted, apply_transaction
+from ledger.blocks import (
+    BlockInvalid,
+    Executed,
+    FinalBlock,
+    Tip,
+    UnknownParent,
+    compare,
+    entry_of,
+    final_of,
+    read_body,
+    read_header,
+)
 from ledger.codec import log_entry
 from ledger.genesis import Founding, initial_records
 from ledger.refusals import Refusal
-from ledger.rule import Context, ParsedTransaction, Posting
+from ledger.rule import Context, ParsedTransaction
 from ledger.rules.members import apply_due_decisions
 from ledger.state import Base, Overlay, State, StateReader
 from ledger.statetree import StateTree, TreeChange
 from ledger.transactions import parse_transaction
-from ledger.wire import NotCanonical, check
 from proofs import domains
-from proofs.merkle import EMPTY_ROOT, Frontier, leaf_hash
+from proofs.merkle import Frontier, leaf_hash
 
 Parse = Callable[[bytes], "ParsedTransaction | Refusal"]
 _ENTRY_OVERHEAD: Final = 8
 """Bytes that a transaction adds to a body beside its own, at most."""
 _FINAL_READS_MAX: Final = 10_000
 """Records that a view of the final state remembers."""
-
-
-class BlockInvalid(ValueError):
-    """A block that the rules refuse: `field` of the header or `transactions[i]`, and why."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
-        self.field = field
-        self.reason = reason
-
-
-class UnknownParent(ValueError):
-    """The parent is neither final nor executed here: fetch it first."""
-
-
-class Entry(NamedTuple):
-    """A transaction in a block, as executed."""
-
-    tx: ParsedTransaction
-    result: bytes
-    log_index: int
-    leaf_hash: bytes
-    postings: list[Posting]
-
-
-_entry: Final[Callable[[tuple[Any, ...]], Entry]] = partial(tuple.__new__, Entry)
-
-
-class Tip(NamedTuple):
-    """The last final block, as far as the next one depends on it."""
-
-    digest: bytes
-    """Of height 0: the genesis hash."""
-    height: int
-    time_ms: int
-    frontier: Frontier
-
-
-class Executed:
-    """A block that was executed and found right."""
-
-    __slots__ = (
-        "body",
-        "digest",
-        "entries",
-        "frontier",
-        "header",
-        "header_bytes",
-        "log_nodes",
-        "overlay",
-        "parent",
-        "tree",
-        "writes",
-    )
-
-    def __init__(self, parent: Executed | None, overlay: Overlay) -> None:
-        self.parent = parent
-        self.overlay = overlay
-        self.entries: list[Entry] = []
-        self.header = block_pb2.Header()
-        self.header_bytes = b""
-        self.body = b""
-        self.digest = b""
-        self.frontier = Frontier()
-        self.log_nodes: list[tuple[int, int, bytes]] = []
-        self.tree: TreeChange
-        self.writes: dict[bytes, bytes] = {}
-        """What the block wrote, as bytes: hashed when it was executed, stored when it is final."""
-
-
-class FinalBlock(NamedTuple):
-    """All that storage must make durable, in one batch, when a block becomes final."""
-
-    header: block_pb2.Header
-    header_bytes: bytes
-    body: bytes
-    digest: bytes
-    entries: list[Entry]
-    writes: dict[bytes, bytes | None]
-    """State records: key → canonical bytes; None: deleted."""
-    buckets: dict[int, bytes]
-    """State tree buckets whose hash changed."""
-    frontier: Frontier
-    log_nodes: list[tuple[int, int, bytes]]
-    """(level, index, hash) of complete subtrees of the log that this block completed, leaves included."""
-
 
 Store = Callable[[list[FinalBlock]], None]
 
@@ -239,7 +163,7 @@ class Chain:
         digest = domains.block_digest(header_bytes)
         if found := self._executed.get(digest):
             return found
-        header = _read_header(header_bytes)
+        header = read_header(header_bytes)
         if len(body) > limits.BLOCK_BODY_BYTES_MAX:
             raise BlockInvalid(
                 "body", f"{len(body)} bytes; at most {limits.BLOCK_BODY_BYTES_MAX} are allowed"
@@ -253,7 +177,7 @@ class Chain:
             raise BlockInvalid("time_ms", f"is {header.time_ms}; the parent's is {parent_time}")
         block = Executed(self._executed.get(header.parent), Overlay(self._base, over))
         self._begin(block, height, header.time_ms, frontier.size)
-        for index, raw in enumerate(_read_body(body)):
+        for index, raw in enumerate(read_body(body)):
             tx = self._parse(raw)
             if isinstance(tx, Refusal):
                 raise BlockInvalid(f"transactions[{index}].{tx.field}", f"{tx.name}: {tx.message}")
@@ -266,7 +190,7 @@ class Chain:
                 )
         block.body = body
         self._end(block, frontier)
-        _compare(header, block)
+        compare(header, block)
         block.header = header
         self._keep(block, header_bytes)
         return block
@@ -284,7 +208,7 @@ class Chain:
             path.append(block)
             block = block.parent
         path.reverse()
-        final = [_final(item) for item in path]
+        final = [final_of(item) for item in path]
         store(final)
         for item in path:
             self._advance(item)
@@ -315,7 +239,7 @@ class Chain:
         if isinstance(answer, Accepted):
             block.overlay.result_bytes += len(answer.result)
             leaf = leaf_hash(log_entry(tx.raw, answer.result))
-            block.entries.append(_entry((tx, answer.result, log_index, leaf, answer.postings)))
+            block.entries.append(entry_of((tx, answer.result, log_index, leaf, answer.postings)))
         return answer
 
     def _end(self, block: Executed, frontier: Frontier) -> None:
@@ -362,55 +286,3 @@ def _full(overlay: Overlay) -> str:
             f" {limits.BLOCK_RESULT_BYTES}"
         )
     return ""
-
-
-def _final(block: Executed) -> FinalBlock:
-    return FinalBlock(
-        block.header,
-        block.header_bytes,
-        block.body,
-        block.digest,
-        block.entries,
-        {key: value or None for key, value in block.writes.items()},
-        block.tree.changed_buckets(),
-        block.frontier,
-        block.log_nodes,
-    )
-
-
-def _read_header(data: bytes) -> block_pb2.Header:
-    try:
-        header = check(block_pb2.Header, data)
-    except NotCanonical as error:
-        raise BlockInvalid(error.path, error.reason) from None
-    for field in ("parent", "body_hash", "log_root", "state_root"):
-        if len(getattr(header, field)) != limits.HASH_BYTES:
-            raise BlockInvalid(
-                field, f"has {len(getattr(header, field))} bytes; a hash has {limits.HASH_BYTES}"
-            )
-    return header
-
-
-def _read_body(data: bytes) -> list[bytes]:
-    try:
-        body = check(block_pb2.BlockBody, data, limits.BLOCK_TRANSACTIONS_MAX)
-    except NotCanonical as error:
-        raise BlockInvalid(error.path or "body", error.reason) from None
-    if len(body.transactions) > limits.BLOCK_TRANSACTIONS_MAX:
-        raise BlockInvalid(
-            "body", f"{len(body.transactions)} transactions; at most {limits.BLOCK_TRANSACTIONS_MAX}"
-        )
-    return list(body.transactions)
-
-
-def _compare(header: block_pb2.Header, block: Executed) -> None:
-    found: dict[str, Any] = {
-        "log_size": block.frontier.size,
-        "log_root": block.frontier.root() if block.frontier.size else EMPTY_ROOT,
-        "state_root": block.tree.root(),
-    }
-    for field, value in found.items():
-        stated = getattr(header, field)
-        if stated != value:
-            shown = (stated.hex(), value.hex()) if isinstance(value, bytes) else (stated, value)
-            raise BlockInvalid(field, f"is {shown[0]}; executing the block gives {shown[1]}")

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 
 from consensus.application import BlockInvalid, BlockSlot, BlockUntimely, BuiltBlock, Unavailable
-from ledger import chain as ledger_chain
+from ledger import blocks
 from ledger.chain import Chain
 from ledger.refusals import Refusal
 from ledger.rule import ParsedTransaction
@@ -60,7 +60,7 @@ class LedgerApplication:
                 time_ms=self._clock_ms(),
                 transactions_max=BLOCK_TRANSACTIONS_AIM,
             )
-        except ledger_chain.UnknownParent as error:
+        except blocks.UnknownParent as error:
             raise Unavailable(str(error)) from None
         for tx_id, refusal in refused:
             self._on_refused(tx_id, refusal)
@@ -72,9 +72,9 @@ class LedgerApplication:
         """See `consensus.application.Application.check`."""
         try:
             block = self._chain.check(header, body)
-        except ledger_chain.UnknownParent as error:
+        except blocks.UnknownParent as error:
             raise Unavailable(str(error)) from None
-        except ledger_chain.BlockInvalid as error:
+        except blocks.BlockInvalid as error:
             raise BlockInvalid(str(error)) from None
         if timely:
             now_ms = self._clock_ms()

@@ -18,7 +18,7 @@ from ayni.v1 import block_pb2
 from ayni.v1 import peer_service_pb2 as pb
 from consensus import events
 from consensus.machine import Machine
-from ledger.chain import FinalBlock
+from ledger.blocks import FinalBlock
 from ledger.refusals import Refusal
 from node.fair import FairQueue
 from node.log import Log

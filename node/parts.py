@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from config import NodeConfig
 from ledger import books, limits, refusals
-from ledger.chain import Chain, FinalBlock
+from ledger.blocks import FinalBlock
+from ledger.chain import Chain
 from ledger.genesis import Founding
 from ledger.refusals import Refusal
 from node.log import Log

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from ledger.chain import FinalBlock
+from ledger.blocks import FinalBlock
 from ledger.rule import Posting
 from node.store import POSTING, Batch, Database, StoreDamaged, next_prefix
 

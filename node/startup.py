@@ -14,7 +14,8 @@ from config.model import NO_PATH
 from consensus.config import ConsensusConfig
 from consensus.journal import JournalDamaged, Snapshot
 from consensus.machine import Machine
-from ledger.chain import Chain, Tip
+from ledger.blocks import Tip
+from ledger.chain import Chain
 from ledger.genesis import Founding, GenesisInvalid, read_genesis
 from ledger.rule import is_authors_own
 from ledger.transactions import parse_transaction

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 from google.protobuf.message import DecodeError, Message
 
 from ayni.v1 import block_pb2, result_pb2, transaction_pb2
-from ledger.chain import FinalBlock, Tip
+from ledger.blocks import FinalBlock, Tip
 from ledger.codec import log_entry
 from ledger.state import LoggedTransaction
 from node import postings

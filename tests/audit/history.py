@@ -20,7 +20,8 @@ from ayni.v1.genesis_pb2 import PARAMETER_NAME_PERIOD_MIN_MS, Genesis, Parameter
 from ayni.v1.keys_pb2 import KeySet, Signature
 from ayni.v1.receipt_pb2 import Receipt, StateProof
 from ayni.v1.transaction_pb2 import Body, SignedTransaction
-from ledger.chain import Chain, FinalBlock
+from ledger.blocks import FinalBlock
+from ledger.chain import Chain
 from ledger.genesis import read_genesis
 from ledger.refusals import Refusal
 from ledger.rule import ParsedTransaction

@@ -15,7 +15,8 @@ from ayni.v1.block_pb2 import CertifiedBlock, Evidence, Header
 from ayni.v1.genesis_pb2 import SignedGenesis
 from ayni.v1.receipt_pb2 import Receipt, StateProof
 from ayni.v1.transaction_pb2 import Body, SignedTransaction
-from ledger.chain import BlockInvalid, Chain, UnknownParent
+from ledger.blocks import BlockInvalid, UnknownParent
+from ledger.chain import Chain
 from ledger.genesis import GenesisInvalid, read_genesis
 from ledger.invariants import check_state
 from ledger.refusals import Refusal

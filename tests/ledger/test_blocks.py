@@ -12,7 +12,7 @@ import pytest
 
 from ayni.v1.block_pb2 import BlockBody, Header
 from ledger import limits
-from ledger.chain import BlockInvalid, Executed, FinalBlock, UnknownParent
+from ledger.blocks import BlockInvalid, Executed, FinalBlock, UnknownParent
 from ledger.rule import ParsedTransaction
 from proofs.domains import body_hash
 from tests.ledger.world import BLOCK_MS, World, standard

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ledger import chain, limits
+from ledger import blocks, limits
 from ledger.books import CreditBook
 from ledger.rule import Context, ParsedTransaction
 from ledger.state import Overlay, State
@@ -148,7 +148,7 @@ def test_a_block_is_built_until_its_results_are_many(monkeypatch: pytest.MonkeyP
     with monkeypatch.context() as patch:
         patch.setattr(limits, "BLOCK_RESULT_BYTES", 10_000)
         greedy, _ = world.chain.build(world.chain.tip.digest, gifts, **slot)
-    with pytest.raises(chain.BlockInvalid) as caught:
+    with pytest.raises(blocks.BlockInvalid) as caught:
         world.witness.check(greedy.header_bytes, greedy.body)
     assert str(caught.value) == (
         f"transactions[{len(results)}]: the results of those before it have {sum(results)} bytes;"
@@ -181,7 +181,7 @@ def test_a_block_cites_so_much_of_the_log_and_no_more(monkeypatch: pytest.Monkey
     with monkeypatch.context() as patch:
         patch.setattr(limits, "BLOCK_CITED_BYTES", 100 * size)
         greedy, _ = world.chain.build(world.chain.tip.digest, reversals, **slot)
-    with pytest.raises(chain.BlockInvalid) as caught:
+    with pytest.raises(blocks.BlockInvalid) as caught:
         world.witness.check(greedy.header_bytes, greedy.body)
     assert str(caught.value) == (
         f"transactions[{fitting}]: those before it cite {fitting * size} bytes of the log;"

@@ -17,7 +17,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from ayni.v1 import genesis_pb2, keys_pb2, transaction_pb2
-from ledger.chain import Chain, Entry
+from ledger.blocks import Entry
+from ledger.chain import Chain
 from ledger.genesis import Founding, read_genesis
 from ledger.invariants import check_state
 from ledger.refusals import Refusal

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ayni.v1 import block_pb2
 from config import MempoolSection
-from ledger.chain import Chain, Executed, FinalBlock
+from ledger.blocks import Executed, FinalBlock
+from ledger.chain import Chain
 from ledger.genesis import Founding, read_genesis
 from ledger.transactions import parse_transaction
 from node.mempool import Mempool

@@ -13,7 +13,7 @@ import pytest
 from ayni.v1 import block_pb2, transaction_pb2
 from ayni.v1 import peer_service_pb2 as pb
 from consensus import events
-from ledger.chain import FinalBlock
+from ledger.blocks import FinalBlock
 from ledger.refusals import Refusal
 from node.loop import Halt, Loop
 from node.outcomes import Expired, Settled

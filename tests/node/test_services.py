@@ -19,7 +19,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from ayni.v1 import admin_service_pb2, admin_service_pb2_grpc, block_pb2, transaction_pb2
 from ayni.v1 import ledger_service_pb2 as pb
 from config import MempoolSection, NodeConfig
-from ledger.chain import FinalBlock
+from ledger.blocks import FinalBlock
 from ledger.refusals import code_name
 from node import submit, turns
 from node.daemon import Node

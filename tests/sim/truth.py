@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from audit.certified import CertifiedInvalid, Link, follow
 from ayni.v1.block_pb2 import CertifiedBlock, Header
-from ledger.chain import BlockInvalid, Chain, FinalBlock, UnknownParent
+from ledger.blocks import BlockInvalid, FinalBlock, UnknownParent
+from ledger.chain import Chain
 from ledger.invariants import InvariantBroken, check_state
 from ledger.records import BalanceRecord, decode
 from ledger.state import LoggedTransaction, MemoryReader
