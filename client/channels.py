@@ -7,6 +7,7 @@ talked to on loopback only.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ from proofs.density import LEDGER_PARTS_FREE, check_parts
 MESSAGE_BYTES_MAX = 64 << 20
 """Largest answer that is read: a certified block of 4 MiB, or a page of accounts, fits many times."""
 CONNECT_SECONDS_MAX = 5.0
+CLOSE_SECONDS = 1.0
 
 _ELSEWHERE = {
     grpc.StatusCode.UNAVAILABLE,
@@ -169,7 +171,16 @@ class Nodes:
         raise no_node(self._network, failures)
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Closes the connections.
+
+        A Ctrl-C in the middle of a call can leave a lock of gRPC's held, and closing waits for it: a process
+        that ends is not kept from it for longer than CLOSE_SECONDS.
+        """
+        closing = threading.Thread(target=self._close_all, daemon=True)
+        closing.start()
+        closing.join(CLOSE_SECONDS)
+
+    def _close_all(self) -> None:
         for node in self._nodes:
             node.channel.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -303,6 +304,28 @@ def test_a_far_node_without_a_pinned_certificate_is_not_talked_to(node: FakeNode
         Client(far)
     with pytest.raises(UsageProblem, match="No node of the network 'valley' is known"):
         Client(Network("valley", pinned.genesis_hash, pinned.signed_genesis, ()))
+
+
+def test_a_connection_that_cannot_be_closed_any_more_does_not_keep_a_process_from_ending(
+    node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client.channels.CLOSE_SECONDS", 0.01)
+    over, closed = threading.Event(), threading.Event()
+    client = Client(node.network())
+    client.status()
+    [connection] = client.nodes
+    close = connection.channel.close
+
+    def stuck() -> None:
+        over.wait(10)
+        close()
+        closed.set()
+
+    monkeypatch.setattr(connection.channel, "close", stuck)
+    client.close()
+    assert not closed.is_set()
+    over.set()
+    assert closed.wait(10)
 
 
 def test_what_is_not_there_is_not_found(node: FakeNode) -> None:
