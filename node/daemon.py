@@ -187,8 +187,7 @@ class Node:
         while True:
             await asyncio.sleep(UPKEEP_SECONDS)
             now_ms = self.parts.clock_ms()
-            locked = self.loop.consensus().voting_locked
-            if again := self.parts.mempool.due_again(now_ms, of_peers=locked):
+            if again := self.parts.mempool.due_again(now_ms, of_peers=self.loop.voting_locked):
                 self.loop.send_transactions(again)
             self._close_period(now_ms)
             self.parts.measure_mempool()

@@ -339,7 +339,12 @@ class Loop:
             if member != self._parts.member:
                 height, view = self._heard.get(member, (0, 0))
                 peers[member] = Peer(member in links, height, view)
-        return Consensus(self._machine.view, self._is_catching_up(), bool(self._machine.lock), peers)
+        return Consensus(self._machine.view, self._is_catching_up(), self.voting_locked, peers)
+
+    @property
+    def voting_locked(self) -> bool:
+        """Whether this node may not vote: its disk may be an old one (C11)."""
+        return bool(self._machine.lock)
 
     def _is_catching_up(self) -> bool:
         """Whether this node misses final blocks: several, or any for long. One or two are on their way to
@@ -359,7 +364,7 @@ class Loop:
 
     def _measure(self) -> None:
         metrics, machine, before = self._parts.metrics, self._machine, self._measured
-        now = (machine.view, self._is_catching_up(), bool(machine.lock), machine.views_nullified)
+        now = (machine.view, self._is_catching_up(), self.voting_locked, machine.views_nullified)
         if now == before:
             return
         self._measured = now

@@ -53,6 +53,8 @@ class Parts:
     warnings: dict[str, str] = field(default_factory=dict)
     """What is wrong, in words, by code."""
     _swept_ms: int = 0
+    _pool_height: int = -1
+    """The height that the pool's metrics are of."""
 
     @property
     def federation(self) -> str:
@@ -120,7 +122,10 @@ class Parts:
         self.metrics.mempool_bytes.set(self.mempool.bytes_waiting)
 
     def measure_pool(self) -> None:
-        """Sets the pool's metrics from the final state."""
+        """Sets the pool's metrics from the final state, unless they are of that state."""
+        if self.chain.tip.height == self._pool_height:
+            return
+        self._pool_height = self.chain.tip.height
         state = self.chain.final_state()
         for unit in self.founding.genesis.units:
             balance = state.balance(limits.POOL, unit.code).balance

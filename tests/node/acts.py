@@ -73,6 +73,14 @@ def transfer(
     return signed(genesis_hash, body, key_of(payer))
 
 
+def contribute(genesis_hash: bytes, amount_minor: int, *, payer: str = COOP, time_ms: int = 0) -> bytes:
+    """EUC into the common capital."""
+    body = _body(payer, time_ms)
+    payment = pool_pb2.ContributeToPool(payer=payer, unit="EUC", amount_minor=amount_minor)
+    body.contribute_to_pool.CopyFrom(payment)
+    return signed(genesis_hash, body, key_of(payer))
+
+
 def close_period(genesis_hash: bytes, period: int, *, federation: str = "emilia", time_ms: int = 0) -> bytes:
     """Closes a settlement period."""
     body = _body(federation, time_ms)

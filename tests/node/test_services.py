@@ -30,7 +30,7 @@ from proofs.domains import genesis_hash
 from proofs.merkle import verify_consistency
 from proofs.receipts import verify_receipt, verify_state_proof
 from proofs.signing import SigningKey
-from tests.node.acts import COOP, OTHER, open_accounts, signed, transfer
+from tests.node.acts import COOP, OTHER, contribute, open_accounts, signed, transfer
 from tests.node.founders import NAMES, write_network
 from tests.node.running import Rounds, credentials, running_node, stub_of
 
@@ -547,6 +547,18 @@ async def test_health_reflection_and_metrics_are_served(alone: Alone) -> None:
     ):
         assert name in metrics
     assert await asyncio.to_thread(page, "/healthz") == "serving\n"
+
+
+async def test_the_pool_is_measured_as_it_was_at_the_last_block(alone: Alone) -> None:
+    async def balance_after(*raws: bytes) -> float | None:
+        await alone.submit(*raws)
+        alone.node.parts.measure_pool()
+        return alone.node.parts.metrics.registry.get_sample_value("pool_balance_minor", {"unit": "EUC"})
+
+    assert await balance_after(transfer(alone.hash, 500)) == 0
+    assert await balance_after(contribute(alone.hash, 300)) == 300
+    assert await balance_after() == 300
+    assert await balance_after(contribute(alone.hash, 20)) == 320
 
 
 async def test_the_sysadmin_sees_what_is_wrong_and_can_stop_the_node(alone: Alone) -> None:

@@ -156,14 +156,13 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             process.is_dead, process.paused_until = False, 0.0
             self._ready.extend(process.held)
             process.held.clear()
+        left = list(asyncio.all_tasks(self))
         for _ in range(END_ROUNDS):
-            left = asyncio.all_tasks(self)
-            if not left:
-                break
             for task in left:
                 task.cancel()
             self.call_soon(self.stop)
             self.run_forever()
+            left = [task for task in left if not task.done()]
         self.close()
 
     def _run_once(self) -> None:

@@ -21,6 +21,8 @@ DAMAGES = ("old disk", "empty disk", "bit rot", "wild clock")
 PACES = (1,) * 12 + (4,) * 2 + (16, 64)
 """How many times as long everything lasts. At 1 things get in each other's way; the others are long enough
 for patience to end: time-outs at their cap, pauses between dialling at their longest."""
+NIGHTS = (0.0, 0.0, 600.0)
+"""Seconds that a run is left alone at its end, all members' together."""
 SMALL_MEMPOOL = MempoolSection(transactions_max=64, per_organisation_max=4)
 
 
@@ -51,6 +53,8 @@ class Plan:
     """Sometimes so small that there is no room."""
     scene: str = ""
     """A directed schedule that is played once (`scenes.py`); no seed draws one."""
+    night_seconds: float = 0.0
+    """How long it is left alone at the end, when nobody lies."""
     audits: bool = False
     """Whether the auditor verifies an export of it at the end."""
 
@@ -93,4 +97,5 @@ def plan_of(seed: int, strategies: tuple[str, ...], members: int | None = None) 
     plan.trouble_seconds *= max(1, plan.pace // 4)
     plan.trouble_pause_ms *= plan.pace
     plan.client_pause_ms *= plan.pace
+    plan.night_seconds = chance.choice(NIGHTS) / size
     return plan

@@ -3,7 +3,8 @@
     report = run(plan_of(7, STRATEGIES))
 
 A run works under trouble for a while; then everything is repaired, and the network must be live again within
-(f + 2) times the timeout's cap; then it settles, falls quiet, and is examined whole.
+(f + 2) times the timeout's cap; then it settles and falls quiet, is left alone for a night if nobody lies and
+must be live in the morning as before, and is examined whole.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ RECONNECT_SECONDS = 15.0
 """After a repair everybody is connected to everybody within this: back-off, and the pause for a fault."""
 SETTLE_SECONDS = 60.0
 QUIET_SECONDS = 5.0
+NIGHT_LOOK_SECONDS = 10.0
 GC_EVERY = 32
 """Seeds between two collections of what runs leave behind."""
 
@@ -103,7 +105,10 @@ class Run:
         self.trouble.repair()
         await self._recover()
         await self._settle(working)
-        await self._be_quiet()
+        if not self.plan.liars:  # one may keep everybody awake
+            await self._be_quiet()
+            if self.plan.night_seconds:
+                await self._pass_a_night()
         self._examine()
 
     async def _watch(self, seconds: float, tasks: list[asyncio.Task[None]]) -> None:
@@ -137,18 +142,26 @@ class Run:
     async def _recover(self) -> None:
         """Liveness: everybody meets again, and then a block becomes final in time."""
         await self._until(self._is_connected, RECONNECT_SECONDS, "everybody is connected again")
+        self.recovery_ms = await self._be_live("a block becomes final again")
+
+    async def _be_live(self, what: str) -> int:
+        """Every voter is handed something in; a block is final within the bound, after so many ms."""
         began, height = self.loop.time(), self.observer.truth.height
         book = self.clients.workload.book
         federation, home = self.founded.federations[0], self.founded.cast.organisations[0]
-        for number, host in enumerate(self._voters()):
-            accounts = [opened(f"{home}:probe-{number}", keys=False)]  # nothing can make this wrong
+        for host in self._voters():
+            name = f"{home}:probe-{len(self._probes)}"
+            accounts = [opened(name, keys=False)]  # nothing can make this wrong
             tx = book.sign(book.body(federation, open_accounts={"accounts": accounts}), federation)
             attempt = Attempt(tx.raw, tx.tx_id, tx.kind, tx.body.expires_at_ms, is_sound=True)
             self.clients.attempts.append(attempt)
             self._probes.append(self.loop.create_task(self._probe(host, attempt)))
-        within = (self.plan.faulty_max + 2) * self.plan.timeout_max_ms / 1000
-        await self._until(lambda: self.observer.truth.height > height, within, "a block becomes final again")
-        self.recovery_ms = int((self.loop.time() - began) * 1000)
+        await self._until(lambda: self.observer.truth.height > height, self._live_seconds, what)
+        return int((self.loop.time() - began) * 1000)
+
+    @property
+    def _live_seconds(self) -> float:
+        return (self.plan.faulty_max + 2) * self.plan.timeout_max_ms / 1000
 
     async def _probe(self, host: Host, attempt: Attempt) -> None:
         """Submits until it is taken; what is heard of it is not looked at here."""
@@ -169,15 +182,31 @@ class Run:
         )
 
     async def _be_quiet(self) -> None:
-        """C10: when there is nothing to do, nothing is done; a liar may keep everybody awake."""
-        if self.plan.liars:
-            return
+        """C10: when there is nothing to do, nothing is done."""
         before = self._activity()
         await rest(QUIET_SECONDS)
         self._look()
         after = self._activity()
         if before != after:
             raise Violation(f"nothing to do, and not quiet: from {before} to {after}")
+
+    async def _pass_a_night(self) -> None:
+        """C10: an empty block a minute, and nothing else; whoever comes in the morning is served as ever."""
+        truth, seconds = self.observer.truth, self.plan.night_seconds
+        height, entries, morning = truth.height, len(truth.log), self.loop.time() + seconds
+        while self.loop.time() < morning:
+            await rest(NIGHT_LOOK_SECONDS)
+            self._look()
+        minute = self.cluster.consensus.heartbeat_ms / 1000
+        least, most = int(seconds / (minute + self._live_seconds)), int(seconds / minute) + 1
+        beats = truth.height - height
+        if len(truth.log) != entries or not least <= beats <= most:
+            words = f"{beats} blocks, {len(truth.log) - entries} transactions"
+            raise Violation(f"nothing to do for {seconds:.0f} s, and not quiet: {words}; {self._state()}")
+        self.observer.counted["nights"] += 1
+        self.observer.counted["simulated seconds of them"] += int(seconds)
+        await self._be_live("a block becomes final in the morning")
+        await self._settle([])
 
     async def _until(self, condition: object, seconds: float, what: str) -> None:
         assert callable(condition)

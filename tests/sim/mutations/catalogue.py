@@ -259,6 +259,13 @@ MUTATIONS: dict[str, Mutation] = {
     "a nonce accepted twice": Mutation(
         (_edit("ledger.apply:_check_time_and_nonce", ("if used is not None", "if used == tx.tx_id")),),
     ),
+    "never quiet": Mutation(
+        (_edit("consensus.pacing:Pacing.stop", ("self._started_ms = None", "pass")),),
+    ),
+    "no heartbeat": Mutation(
+        (_edit("consensus.pacing:Pacing.heartbeat_due", ("return now_ms", "return False and now_ms")),),
+        situation=Situation(members=1),
+    ),
     "an honest member reported as guilty": Mutation(
         (
             _edit(
