@@ -20,6 +20,7 @@ from ayni.v1 import admin_service_pb2, ledger_service_pb2
 from config import NodeConfig, split_address
 from ledger.records import RecordDamaged
 from ledger.refusals import Refusal
+from node.calls import Calls, Streams
 from node.closer import Closer
 from node.loop import Halt, Loop
 from node.metrics import MetricsServer
@@ -31,7 +32,6 @@ from node.startup import Prepared, StartError, make_machine, prepare
 from node.store import StoreError
 from node.submit import Doors
 from node.tls import UNPACKED_ONLY, client_server_credentials
-from node.turns import Calls, Streams
 
 UPKEEP_SECONDS = 0.5
 STOP_GRACE_SECONDS = 2.0
@@ -39,7 +39,7 @@ GC_THRESHOLDS = (50_000, 20, 50)
 LEDGER_NAME = ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"].full_name
 ADMIN_NAME = admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
 CLIENT_CALLS_MAX = 4_000
-"""Where gRPC itself hangs up on calls: twice what `node/turns.py` lets be open, so that those beyond their
+"""Where gRPC itself hangs up on calls: twice what `node/calls.py` lets be open, so that those beyond their
 client's share take no other client's place while they are told so."""
 ADMIN_CALLS_MAX = 50
 CLIENT_OPTIONS = [

@@ -17,11 +17,11 @@ import grpc
 
 from ayni.v1 import peer_service_pb2 as pb
 from config import ConfigError, NodeConfig, PeerSection, fingerprint
+from node.calls import client_of
 from node.frames import parse_frame, parse_in_turns
 from node.handshake import NONCE_BYTES, Handshake, PeerFault
 from node.log import Log
 from node.tls import PEER_OPTIONS, peer_channel, peer_server_credentials
-from node.turns import client_of
 from proofs.membership import Membership
 from proofs.signing import SigningKey
 from proofs.words import printable

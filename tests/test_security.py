@@ -46,7 +46,7 @@ def test_every_promise_names_a_test() -> None:
 
 
 def test_the_bounds_that_are_stated_are_those_in_force() -> None:
-    from node import daemon, frames, log, metrics, peers, tls, turns
+    from node import calls, daemon, frames, log, metrics, peers, tls, turns
     from node.services import ledger, requests
 
     clients, between = dict(daemon.CLIENT_OPTIONS), dict(tls.PEER_OPTIONS)
@@ -61,11 +61,11 @@ def test_the_bounds_that_are_stated_are_those_in_force() -> None:
         == (4 << 20, 1_000),
         "16 MiB between validators": tls.MESSAGE_BYTES_MAX == 16 << 20,
         "1 KiB before the greeting": peers.GREETING_BYTES_MAX == 1 << 10,
-        "2,000 calls, 500 of one address": (turns.CALLS_MAX, turns.CALLS_OF_ONE_MAX) == (2_000, 500),
-        "256 MiB of requests and unread answers": turns.CALLS_BYTES_MAX == 256 << 20,
-        "64 MiB of one address": turns.CALLS_BYTES_OF_ONE_MAX == 64 << 20,
+        "2,000 calls, 500 of one address": (calls.CALLS_MAX, calls.CALLS_OF_ONE_MAX) == (2_000, 500),
+        "256 MiB of requests and unread answers": calls.CALLS_BYTES_MAX == 256 << 20,
+        "64 MiB of one address": calls.CALLS_BYTES_OF_ONE_MAX == 64 << 20,
         "60 s for a request to come": requests.REQUEST_SECONDS == 60,
-        "500 streams, 200 of one address": (turns.STREAMS_MAX, turns.STREAMS_OF_ONE_MAX) == (500, 200),
+        "500 streams, 200 of one address": (calls.STREAMS_MAX, calls.STREAMS_OF_ONE_MAX) == (500, 200),
         "200 pieces of work": turns.WAITING_MAX == 200,
         "once they took 10 ms": turns.ROUND_SECONDS == 0.01,
         "4 streams not greeted": peers.GREETING_OF_ONE_MAX == 4,

@@ -16,10 +16,11 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from ledger.records import RecordDamaged
+from node.calls import TooMany, client_of
 from node.reads import BadRequest, NotFound
 from node.store import StoreError
 from node.submit import MempoolFull
-from node.turns import TooMany, client_of, in_turns
+from node.turns import in_turns
 from proofs.words import printable
 
 Context = grpc.aio.ServicerContext[Any, Any]

@@ -1,7 +1,7 @@
 """The standard health and reflection services, as a hostile client may use them.
 
 Decides that a watcher which does not read holds up nobody but itself, and that what a client keeps open is
-counted like any stream (node/turns.py). (The servicer of grpcio-health-checking writes to watchers while it
+counted like any stream (node/calls.py). (The servicer of grpcio-health-checking writes to watchers while it
 holds the lock that setting a status waits for.) Spec: grpc.health.v1, grpc.reflection.v1alpha.
 """
 
@@ -15,8 +15,8 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
+from node.calls import Streams, TooMany, client_of
 from node.services.errors import Context
-from node.turns import Streams, TooMany, client_of
 
 Status = health_pb2.HealthCheckResponse
 KNOWN_ONLY = "there is no service of that name here; an empty name asks for the whole node"

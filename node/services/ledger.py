@@ -15,6 +15,7 @@ import grpc
 from ayni.v1 import block_pb2, ledger_service_pb2_grpc, receipt_pb2
 from ayni.v1 import ledger_service_pb2 as pb
 from ledger import limits
+from node.calls import Streams, TooMany, client_of
 from node.parts import Parts
 from node.reads import BadRequest, NotFound, Reads
 from node.services.errors import Unavailable, WrongNetwork, abort, answers
@@ -23,7 +24,7 @@ from node.statements import Statements
 from node.store import StoreError
 from node.stream import Stream, messages
 from node.submit import Doors, Submissions
-from node.turns import Pieces, Streams, TooMany, Turn, Turns, client_of
+from node.turns import Pieces, Turn, Turns
 from proofs.merkle import consistency_path
 
 TRANSACTIONS_A_REQUEST_MAX = 1_000

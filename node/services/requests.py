@@ -1,6 +1,6 @@
 """What a call goes through before a service sees it: whose it is, how many they have open, what it asks.
 
-Refuses, in words, calls beyond their client's share (node/turns.py), requests that do not come, and requests
+Refuses, in words, calls beyond their client's share (node/calls.py), requests that do not come, and requests
 that are no message or unpack to more than any request is; gRPC by itself answers UNKNOWN, with the name of a
 Python class. Each method is served as one of many requests, since gRPC says who calls only once it has read
 the one request of another, which may never come. Unpacking is done before it is anybody's turn, so it must
@@ -17,10 +17,10 @@ from typing import Any, Final
 import grpc
 from google.protobuf.message import DecodeError
 
+from node.calls import Calls, OpenCall, TooMany, client_of
 from node.parts import Parts
 from node.reads import BadRequest
 from node.services.errors import TooSlow, abort
-from node.turns import Calls, OpenCall, TooMany, client_of
 from proofs.density import TooManyParts, check_parts
 
 FIELDS_MAX: Final = 2_000

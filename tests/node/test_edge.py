@@ -21,7 +21,7 @@ from ayni.v1 import ledger_service_pb2_grpc
 from ayni.v1 import peer_service_pb2 as peer_pb
 from client.channels import retry_delay_ms
 from config import NodeConfig
-from node import daemon, metrics, peers, tls, turns
+from node import calls, daemon, metrics, peers, tls
 from node.daemon import Node
 from node.peers import METHOD
 from node.services import requests
@@ -226,7 +226,7 @@ async def test_a_watcher_that_does_not_read_holds_up_nobody(node: Node) -> None:
 
 
 async def test_watchers_are_counted_like_any_stream(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "STREAMS_OF_ONE_MAX", 2)
+    monkeypatch.setattr(calls, "STREAMS_OF_ONE_MAX", 2)
     channel, stub = await health_stub(node.parts.config)
     async with channel:
         held = [stub.Watch(health_pb2.HealthCheckRequest()) for _ in range(2)]
@@ -262,7 +262,7 @@ async def turned_away(call: Any) -> str:
 
 async def test_one_address_has_only_so_many_calls_open(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls that wait for an outcome, for a minute, would else be all that there may be."""
-    monkeypatch.setattr(turns, "CALLS_OF_ONE_MAX", 3)
+    monkeypatch.setattr(calls, "CALLS_OF_ONE_MAX", 3)
     async with stub_of(node.parts.config) as stub:
         request = pb.GetOutcomeRequest(tx_id=bytes(32), wait_ms=60_000)
         waiting = [asyncio.ensure_future(stub.GetOutcome(request)) for _ in range(3)]
@@ -287,12 +287,12 @@ async def test_as_many_calls_as_one_address_may_have_fit_into_one_new_connection
     and not that it has too many calls open."""
     async with stub_of(node.parts.config) as stub:
         request = pb.GetOutcomeRequest(tx_id=bytes(32), wait_ms=60_000)
-        calls = [stub.GetOutcome(request) for _ in range(turns.CALLS_OF_ONE_MAX + 20)]
-        told = [asyncio.ensure_future(turned_away(call)) for call in calls]
+        asked = [stub.GetOutcome(request) for _ in range(calls.CALLS_OF_ONE_MAX + 20)]
+        told = [asyncio.ensure_future(turned_away(call)) for call in asked]
         for ended in itertools.islice(asyncio.as_completed(told), 20):
-            assert (await ended).startswith(f"{turns.CALLS_OF_ONE_MAX} calls from this address are open")
-        await until_open(node, turns.CALLS_OF_ONE_MAX)
-        for call in (*told, *calls):
+            assert (await ended).startswith(f"{calls.CALLS_OF_ONE_MAX} calls from this address are open")
+        await until_open(node, calls.CALLS_OF_ONE_MAX)
+        for call in (*told, *asked):
             call.cancel()
 
 
@@ -328,7 +328,7 @@ async def test_a_call_that_ends_without_a_request_is_refused(node: Node) -> None
 async def test_answers_that_a_client_does_not_read_count_until_it_does(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "CALLS_BYTES_OF_ONE_MAX", 1 << 20)
+    monkeypatch.setattr(calls, "CALLS_BYTES_OF_ONE_MAX", 1 << 20)
     assert node._ledger is not None
     large = pb.GetNetworkResponse(genesis_hash=bytes(3 << 20))
     monkeypatch.setattr(node._ledger._reads, "network", lambda: large)

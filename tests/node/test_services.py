@@ -21,7 +21,7 @@ from ayni.v1 import ledger_service_pb2 as pb
 from config import MempoolSection, NodeConfig
 from ledger.blocks import FinalBlock
 from ledger.refusals import code_name
-from node import submit, turns
+from node import calls, submit
 from node.daemon import Node
 from node.services.ledger import LedgerService
 from node.services.status import Consensus, NodeStatus
@@ -274,7 +274,7 @@ async def test_a_stream_of_another_network_is_refused(alone: Alone) -> None:
 async def test_streams_beyond_the_bound_are_turned_away_until_one_ends(
     alone: Alone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "STREAMS_MAX", 1)
+    monkeypatch.setattr(calls, "STREAMS_MAX", 1)
     refused = transfer(alone.hash, 1_000_001)
     request = pb.SubmitRequest(genesis_hash=alone.hash, transactions=[refused], wait_ms=1_000)
     held = alone.stub.SubmitStream()
@@ -294,7 +294,7 @@ async def test_streams_beyond_the_bound_are_turned_away_until_one_ends(
 async def test_a_stream_that_its_client_drops_is_open_no_longer(
     alone: Alone, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    monkeypatch.setattr(turns, "STREAMS_MAX", 1)
+    monkeypatch.setattr(calls, "STREAMS_MAX", 1)
     for number in range(20):
         await alone.submit(transfer(alone.hash, number + 1))
     dropped = alone.stub.SubmitStream() if method == "SubmitStream" else alone.stub.Export(pb.ExportRequest())
