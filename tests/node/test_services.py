@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import urllib.request
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +12,12 @@ import grpc
 import pytest
 import pytest_asyncio
 from google.rpc import error_details_pb2, status_pb2
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from ayni.v1 import admin_service_pb2, admin_service_pb2_grpc, block_pb2, transaction_pb2
+from ayni.v1 import block_pb2, transaction_pb2
 from ayni.v1 import ledger_service_pb2 as pb
-from config import MempoolSection, NodeConfig
-from ledger.blocks import FinalBlock
+from config import MempoolSection
 from ledger.refusals import code_name
 from node import calls, submit
-from node.daemon import Node
 from node.services.ledger import LedgerService
 from node.services.status import Consensus, NodeStatus
 from node.stream import messages
@@ -30,39 +25,19 @@ from proofs.domains import genesis_hash
 from proofs.merkle import verify_consistency
 from proofs.receipts import verify_receipt, verify_state_proof
 from proofs.signing import SigningKey
-from tests.node.acts import COOP, OTHER, contribute, open_accounts, signed, transfer
+from tests.node.acts import COOP, OTHER, open_accounts, signed, transfer
+from tests.node.alone import Alone, node_alone
 from tests.node.founders import NAMES, write_network
-from tests.node.running import Rounds, credentials, running_node, stub_of
+from tests.node.running import Rounds, running_node, stub_of
 
 FINAL, REFUSED = pb.OUTCOME_KIND_FINAL, pb.OUTCOME_KIND_REFUSED
 EXPIRED, UNKNOWN = pb.OUTCOME_KIND_EXPIRED, pb.OUTCOME_KIND_UNKNOWN
 
 
-class Alone:
-    """A node that is a network by itself, with two accounts."""
-
-    def __init__(self, config: NodeConfig, node: Node, stub: Any) -> None:
-        self.config, self.node, self.stub = config, node, stub
-        self.hash = node.parts.founding.hash
-
-    async def submit(self, *raws: bytes, wait_ms: int = 10_000, receipts: bool = False) -> list[pb.Outcome]:
-        request = pb.SubmitRequest(
-            genesis_hash=self.hash, transactions=raws, wait_ms=wait_ms, want_receipts=receipts
-        )
-        return list((await self.stub.Submit(request)).outcomes)
-
-    def id(self, raw: bytes) -> bytes:
-        found = self.node.parts.mempool.parse(raw)
-        return found.tx_id  # type: ignore[union-attr]
-
-
 @pytest_asyncio.fixture
 async def alone(tmp_path: Path) -> AsyncIterator[Alone]:
     (config,) = write_network(tmp_path, ("emilia",))
-    async with running_node(config) as node, stub_of(config) as stub:
-        network = Alone(config, node, stub)
-        (opened,) = await network.submit(open_accounts(network.hash))
-        assert opened.kind == FINAL
+    async with node_alone(config) as network:
         yield network
 
 
@@ -513,93 +488,3 @@ async def test_the_network_and_the_node_are_described(alone: Alone) -> None:
     assert alone.hash == network.genesis_hash == genesis_hash(network.genesis.body)
     status = await alone.stub.GetStatus(pb.GetStatusRequest())
     assert (status.federation, status.member, status.at.height, status.catching_up) == ("emilia", 0, 1, False)
-
-
-# --- the sysadmin's side ------------------------------------------------------------------------------
-
-
-async def test_health_reflection_and_metrics_are_served(alone: Alone) -> None:
-    pinned, options = credentials(alone.config)
-    async with grpc.aio.secure_channel(alone.config.listen.client, pinned, options) as channel:
-        health = health_pb2_grpc.HealthStub(channel)
-        answer = await health.Check(health_pb2.HealthCheckRequest(service="ayni.v1.LedgerService"))
-        assert answer.status == health_pb2.HealthCheckResponse.SERVING
-        reflection: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
-        request = reflection_pb2.ServerReflectionRequest(list_services="")
-        async for listed in reflection.ServerReflectionInfo(iter([request])):
-            names = [service.name for service in listed.list_services_response.service]
-            assert "ayni.v1.LedgerService" in names
-
-    def page(path: str) -> str:
-        with urllib.request.urlopen(f"http://{alone.config.listen.metrics}{path}", timeout=5) as answer:
-            return str(answer.read().decode())
-
-    metrics = await asyncio.to_thread(page, "/metrics")
-    for name in (
-        "consensus_height 1.0",
-        "consensus_view ",
-        "consensus_views_nullified_total 0.0",
-        "consensus_evidence_total 0.0",
-        "mempool_transactions 0.0",
-        "commit_latency_seconds_bucket",
-        "ledger_transactions_total 1.0",
-        'rpc_calls_total{code="OK",method="Submit"} 1.0',
-    ):
-        assert name in metrics
-    assert await asyncio.to_thread(page, "/healthz") == "serving\n"
-
-
-async def test_the_pool_is_measured_as_it_was_at_the_last_block(alone: Alone) -> None:
-    async def balance_after(*raws: bytes) -> float | None:
-        await alone.submit(*raws)
-        alone.node.parts.measure_pool()
-        return alone.node.parts.metrics.registry.get_sample_value("pool_balance_minor", {"unit": "EUC"})
-
-    assert await balance_after(transfer(alone.hash, 500)) == 0
-    assert await balance_after(contribute(alone.hash, 300)) == 300
-    assert await balance_after() == 300
-    assert await balance_after(contribute(alone.hash, 20)) == 320
-
-
-async def test_the_sysadmin_sees_what_is_wrong_and_can_stop_the_node(alone: Alone) -> None:
-    alone.node.parts.warn("invariant", "look at this")
-    async with grpc.aio.insecure_channel(alone.config.listen.admin) as channel:
-        admin: Any = admin_service_pb2_grpc.AdminServiceStub(channel)
-        status = await admin.GetNodeStatus(admin_service_pb2.GetNodeStatusRequest())
-        assert list(status.warnings) == ["invariant: look at this"]
-        assert status.database_bytes > 0 and status.memory_bytes > 0
-        assert str(alone.config.node.data_dir) == status.data_dir
-        await admin.Stop(admin_service_pb2.StopRequest())
-        failed = await error(alone.submit(transfer(alone.hash)))
-        # What comes in while the server goes away is cancelled by gRPC; what comes later finds nobody.
-        assert failed.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
-
-
-async def test_a_node_closes_a_period_that_is_due(tmp_path: Path) -> None:
-    (config,) = write_network(tmp_path, ("emilia",), close_periods=True)
-    closed = asyncio.Event()
-
-    def look(block: FinalBlock) -> None:
-        if any(entry.tx.kind == "close_period" for entry in block.entries):
-            closed.set()
-
-    async with running_node(config) as node, stub_of(config) as stub:
-        node.loop.on_final.append(look)
-        await asyncio.wait_for(closed.wait(), 10)
-        listed = await stub.ListSettlements(pb.ListSettlementsRequest())
-        assert listed.settlements[0].period == 1
-
-
-async def test_a_restarted_node_has_everything_that_was_final(tmp_path: Path) -> None:
-    (config,) = write_network(tmp_path, ("emilia",))
-    async with running_node(config) as node, stub_of(config) as stub:
-        network = Alone(config, node, stub)
-        before = await network.submit(open_accounts(network.hash), transfer(network.hash, 3))
-        root = node.parts.chain.state_root
-    async with running_node(config) as node, stub_of(config) as stub:
-        assert root == node.parts.chain.state_root
-        again = Alone(config, node, stub)
-        for outcome in before:
-            assert outcome == await stub.GetOutcome(pb.GetOutcomeRequest(tx_id=outcome.tx_id))
-        (more,) = await again.submit(transfer(again.hash, 4))
-        assert more.kind == FINAL
