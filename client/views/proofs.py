@@ -1,11 +1,13 @@
 """State proofs as people and programs read them: which record, and what it says.
 
-Pure. Only what `ayni account proof` writes is put in words; any other record is shown by its key.
+Pure. Only what `ayni account proof` writes is put in words; any other record is shown by its key: of a key
+that no record can have anybody can prove that there is no such record, whatever it looks like.
 Spec: docs/encoding.md, "State keys".
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,8 @@ from ayni.v1 import ledger_service_pb2, state_pb2
 from client.output import Unit, amount_text, balance_text, decimal_text, time_json, time_text
 from client.views.accounts import holding_json, organisation_unit_json
 from client.views.common import Document, amounts_json, dues_text, key_set_json, key_set_text
-from ledger import records
+from ledger import limits, records
+from proofs.words import printable
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -26,6 +29,15 @@ _TYPES: dict[str, type[Message]] = {
     "h": state_pb2.HoldingRecord,
     "d": state_pb2.OrganisationUnitRecord,
 }
+_WORDS = {"a": "keys and standing of", "b": "balance of", "h": "holding of", "d": "dues and issue of"}
+_HOLDERS = (limits.ACCOUNT_NAME, re.compile(rf"{limits.POOL}\Z"))
+_PARTS = {
+    "a": ((limits.ACCOUNT_NAME,),),
+    "b": (_HOLDERS, (limits.UNIT_CODE,)),
+    "h": (_HOLDERS, (limits.CLASS_NAME,)),
+    "d": ((limits.ORGANISATION_NAME,), (limits.UNIT_CODE,)),
+}
+"""Of each part of a key, what it may look like."""
 
 
 def record_key(account: str, *, balance: str = "", holding: str = "", dues: str = "") -> bytes:
@@ -42,7 +54,7 @@ def record_key(account: str, *, balance: str = "", holding: str = "", dues: str 
 def proof_json(record: VerifiedRecord, units: Mapping[str, Unit]) -> Document:
     """What a verified proof says, in words and as a record; None where there is no such record."""
     return {
-        "key": record.key.decode("ascii", "backslashreplace"),
+        "key": _text(record.key),
         "absent": record.value is None,
         "says": record_text(record, units)[1],
         "record": _record_json(record, units) if record.value is not None else None,
@@ -56,23 +68,32 @@ def proof_json(record: VerifiedRecord, units: Mapping[str, Unit]) -> Document:
 
 def record_text(record: VerifiedRecord, units: Mapping[str, Unit]) -> tuple[str, str, str]:
     """Three lines: which record, what it says, and at which block."""
-    name, *rest = record.key.decode("ascii", "backslashreplace").split("|")
-    subject = ", ".join(rest)
-    what = {
-        "a": "keys and standing of",
-        "b": "balance of",
-        "h": "holding of",
-        "d": "dues and issue of",
-    }.get(name, "record")
+    name, *rest = _text(record.key).split("|")
+    if not _can_be(name, rest):
+        what = f"record {printable(_text(record.key))}"
+    else:
+        what = f"{_WORDS[name]} {', '.join(rest)}"
     return (
-        f"{what} {subject}" if name in _TYPES else f"record {record.key.decode('ascii', 'backslashreplace')}",
+        what,
         _says(record, _unit(rest[-1], units) if rest else None),
         f"after block {record.height:,}, {time_text(record.time_ms)}, state root {record.state_root.hex()}",
     )
 
 
+def _text(key: bytes) -> str:
+    return key.decode("ascii", "backslashreplace")
+
+
+def _can_be(name: str, parts: list[str]) -> bool:
+    """Whether a record that is put in words can have that key."""
+    patterns = _PARTS.get(name, ())
+    return len(parts) == len(patterns) > 0 and all(
+        any(pattern.match(part) for pattern in each) for part, each in zip(parts, patterns, strict=True)
+    )
+
+
 def _record_json(record: VerifiedRecord, units: Mapping[str, Unit]) -> Document:
-    _, *rest = record.key.decode("ascii", "backslashreplace").split("|")
+    _, *rest = _text(record.key).split("|")
     unit = _unit(rest[-1], units)
     match _message(record):
         case state_pb2.AccountRecord() as account:
@@ -102,7 +123,9 @@ def _unit(code: str, units: Mapping[str, Unit]) -> Unit:
 
 def _says(record: VerifiedRecord, unit: Unit | None) -> str:
     if record.value is None:
-        return "there is no such record"
+        name, *rest = _text(record.key).split("|")
+        never = name in _TYPES and not _can_be(name, rest)
+        return "there is no such record" + (": no record has such a key" if never else "")
     message = _message(record)
     match message:
         case state_pb2.AccountRecord():

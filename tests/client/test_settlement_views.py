@@ -163,6 +163,29 @@ def test_a_proof_of_absence_says_so() -> None:
     assert proofs.proof_json(record, UNITS)["record"] is None
 
 
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        (b"b|emilia/cadiai, EUC", "record b|emilia/cadiai, EUC"),
+        (b"a|emilia/cadiai ", "record a|emilia/cadiai "),
+        (b"a|emilia/cadiai\n  open", "record a|emilia/cadiai\\n  open"),
+        (b"h|emilia/cadiai:m-1|hours@japan|", "record h|emilia/cadiai:m-1|hours@japan|"),
+        (b"d|emilia/cadiai:m-1|EUC", "record d|emilia/cadiai:m-1|EUC"),
+        (b"d", "record d"),
+    ],
+)
+def test_a_key_that_no_record_has_is_not_shown_as_a_record_that_there_may_be(key: bytes, shown: str) -> None:
+    record = VerifiedRecord(key, None, 9, TIME_MS, ROOT)
+    says = "there is no such record: no record has such a key"
+    assert proofs.record_text(record, UNITS) == (shown, says, AT)
+    assert proofs.proof_json(record, UNITS)["says"] == says
+
+
+def test_what_the_pool_holds_is_a_record_that_there_may_be() -> None:
+    record = VerifiedRecord(record_key("pool", balance="EUC"), None, 9, TIME_MS, ROOT)
+    assert proofs.record_text(record, UNITS) == ("balance of pool, EUC", "there is no such record", AT)
+
+
 def test_amounts_of_a_unit_that_only_a_node_could_tell_are_said_in_smallest_parts() -> None:
     held = state_pb2.HoldingRecord(lots=[state_pb2.Lot(amount=1_030), state_pb2.Lot(amount=60)])
     key = record_key("emilia/cadiai:m-1", holding=HOURS)
