@@ -220,16 +220,16 @@ class NaiveBooks:
 
     def _join_oldest(self, lots: dict[Lot, int]) -> None:
         """E3: in a full holding two lots alike become one, the later; the pair that is first complete."""
-        in_order = sorted(lots)
-        for place, later in enumerate(in_order):
-            for lot in in_order[:place]:
-                if self._alike(lot, later):
-                    lots[later] += lots.pop(lot)
-                    return
+        earliest: dict[tuple[str, bool, bool], Lot] = {}
+        for lot in sorted(lots):
+            alike = lot.issuer, lot.issuer_only, self._is_expired(lot)
+            if alike in earliest:
+                lots[lot] += lots.pop(earliest[alike])
+                return
+            earliest[alike] = lot
 
-    def _alike(self, one: Lot, other: Lot) -> bool:
-        expired = [0 < lot.expires_on < self.today for lot in (one, other)]
-        return (one.issuer, one.issuer_only) == (other.issuer, other.issuer_only) and expired[0] == expired[1]
+    def _is_expired(self, lot: Lot) -> bool:
+        return 0 < lot.expires_on < self.today
 
     def take_lots(
         self, holder: str, class_id: str, amount: int, provider: str | None
@@ -242,7 +242,7 @@ class NaiveBooks:
         for lot in sorted(lots):
             if not amount:
                 break
-            if 0 < lot.expires_on < self.today:
+            if self._is_expired(lot):
                 continue
             if lot.issuer_only and provider is not None and lot.issuer != provider:
                 continue

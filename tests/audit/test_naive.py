@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from audit import verify_export
+from audit.naive_books import LOTS_MAX, Logged, Lot, NaiveBooks
 from ayni.v1 import genesis_pb2, members_pb2
 from ledger import books, records
-from ledger.rules import accounts, claims, closing, deposits, holdings, lots, members, service, settlement
+from ledger.rules import accounts, claims, closing, deposits, held, holdings, lots, members, service, settlement
 from tests.audit.history import (
     HOURS,
     VALUE_DATE,
@@ -24,19 +25,30 @@ from tests.audit.history import (
     payments,
 )
 from tests.audit.year import year
+from tests.vectors.founding import genesis
+
+
+class NoSources:
+    """Asked for nothing."""
+
+    def transaction(self, tx_id: bytes) -> Logged | None:
+        return None
+
+    def get(self, key: bytes) -> bytes | None:
+        return None
 
 
 def newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lots are used newest first."""
-    take = holdings.ClassBook._take
+    take = held.HeldLots.take
 
     def reverse(self: Any, holder: str, *arguments: Any) -> Any:
-        self._open(holder).reverse()
+        self._of(holder).reverse()
         taken = take(self, holder, *arguments)
-        self._open(holder).sort(key=lots.order_of_use)
+        self._of(holder).sort(key=lots.order_of_use)
         return taken
 
-    monkeypatch.setattr(holdings.ClassBook, "_take", reverse)
+    monkeypatch.setattr(held.HeldLots, "take", reverse)
 
 
 def deposit_rounded_down(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,3 +289,16 @@ def test_a_full_holding_is_recomputed_as_the_rules_keep_it(tmp_path: Path) -> No
     report = verify_export(history.export(tmp_path / "export"), history.hash)
 
     assert [str(finding) for finding in report.findings] == []
+
+
+def test_a_full_holding_of_many_issuers_is_recomputed_at_no_great_cost() -> None:
+    """E3: a service record may have 4,096 lines, and each add a lot to it."""
+    books = NaiveBooks(genesis(), NoSources())
+    for number in range(LOTS_MAX):
+        books.add_lot("japan/tokyo:aiko", HOURS, Lot(1, number, 0, f"japan/office-{number}", 0, False), 1)
+
+    for line in range(4_096):
+        books.add_lot("japan/tokyo:aiko", HOURS, Lot(2, LOTS_MAX, line, "japan/office-9", 0, False), 1)
+
+    lots = sorted(books.held["japan/tokyo:aiko", HOURS].items())
+    assert (len(lots), lots[-1]) == (LOTS_MAX, (Lot(2, LOTS_MAX, 4_095, "japan/office-9", 0, False), 4_097))
