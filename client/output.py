@@ -73,7 +73,8 @@ def parse_amount(text: str, unit: Unit) -> int:
         return _divide(hours * 60 + minutes, 60, unit, text)
     decimal = _DECIMAL.fullmatch(stripped)
     if decimal is None:
-        raise _bad_amount(text, unit, "it is not a plain number")
+        comma = ": a point stands before its decimal places, and nothing between thousands"
+        raise _bad_amount(text, unit, f"it is not a plain number{comma if ',' in text else ''}")
     fraction = decimal[2] or ""
     numerator = int(decimal[1] + fraction)
     denominator: int = 10 ** len(fraction)
@@ -81,7 +82,11 @@ def parse_amount(text: str, unit: Unit) -> int:
         nearest = (2 * numerator * unit.scale + denominator) // (2 * denominator)
         if nearest and decimal_text(nearest, unit) == stripped:
             return _bounded(nearest, unit, text)
-    return _divide(numerator, denominator, unit, text)
+    amount = _divide(numerator, denominator, unit, text)
+    if len(fraction) == 3 and int(decimal[1]) and (plain := decimal_text(amount, unit)) != stripped:
+        # Where the point stands between thousands, 1.500 is a thousand times what it is here.
+        raise _bad_amount(text, unit, f"it could be {plain} or {int(decimal[1] + fraction)}")
+    return amount
 
 
 def balance_text(balance_minor: int, unit: Unit) -> str:

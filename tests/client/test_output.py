@@ -40,6 +40,7 @@ HRS = Unit("HRS", 60, hours=True)
         ("12.34", EUC, 1234),
         ("0.01", EUC, 1),
         ("12.3400", EUC, 1234),
+        ("0.500", EUC, 50),
         ("9999999999999.99", EUC, 999999999999999),
         ("10000000000000", EUC, 10**15),
         ("1:30", HRS, 90),
@@ -61,7 +62,14 @@ def test_an_amount_is_read_exactly(text: str, unit: Unit, expected: int) -> None
         ("0", HRS, "It is zero."),
         ("-3", EUC, "It is not a plain number."),
         ("1e3", EUC, "It is not a plain number."),
-        ("1,234.50", EUC, "It is not a plain number."),
+        (
+            "1,234.50",
+            EUC,
+            "It is not a plain number: a point stands before its decimal places, and nothing between"
+            " thousands.",
+        ),
+        ("1.500", EUC, "It could be 1.50 or 1500."),
+        ("1.500", HRS, "It could be 1.5 or 1500."),
         ("", EUC, "It is not a plain number."),
         ("1:30", EUC, "It is not a plain number."),
         ("1:75", HRS, "75 minutes is an hour or more."),
