@@ -24,6 +24,7 @@ from client.drafts import Draft
 from client.errors import ClientError, UsageProblem
 from client.output import Unit, parse_amount, parse_day
 from client.stamps import Stamp, import_nonce
+from client.tables import delimiter_of, is_blank
 from ledger import limits
 from proofs.words import printable
 
@@ -118,6 +119,8 @@ def read_rows(
     first_line: dict[str, int] = {}
     try:
         for values in reader:
+            if is_blank(values):
+                continue
             if len(rows) == ROWS_MAX:
                 raise UsageProblem(
                     f"{path} has too many rows.",
@@ -235,9 +238,7 @@ def _reader(path: Path, columns: tuple[set[str], set[str]]) -> csv.DictReader[st
             f"At most {FILE_BYTES_MAX >> 20} MiB are imported at once.",
             "Split the file.",
         ) from error
-    header = text.partition("\n")[0]
-    delimiter = ";" if header.count(";") > header.count(",") else ","
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
     except csv.Error as error:

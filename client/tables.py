@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from client.documents import read_bounded
 from client.errors import ClientError, UsageProblem
@@ -74,6 +74,17 @@ def bad_rows(path: Path, problems: Sequence[str], rows: int) -> UsageProblem:
     )
 
 
+def delimiter_of(text: str) -> str:
+    """What separates the cells of a table: where the comma is the decimal sign, spreadsheets write ';'."""
+    header = text.partition("\n")[0]
+    return ";" if header.count(";") > header.count(",") else ","
+
+
+def is_blank(row: Mapping[Any, Any]) -> bool:
+    """Whether nothing stands in a row of `csv.DictReader`: spreadsheets write such rows below a table."""
+    return not any("".join(cell or "").strip() for cell in row.values())
+
+
 def needed(row: Row, column: str) -> str:
     """A cell that must not be empty. Raises CellProblem."""
     if not row[column]:
@@ -84,12 +95,14 @@ def needed(row: Row, column: str) -> str:
 def _rows(path: Path, columns: Columns) -> list[Row]:
     try:
         text = read_bounded(path, FILE_BYTES_MAX).decode("utf-8-sig")
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
         header = [name.strip() for name in reader.fieldnames or ()]
         _check_header(path, header, columns)
         reader.fieldnames = header
         rows: list[Row] = []
         for cells in reader:
+            if is_blank(cells):
+                continue
             rows.append(_row(path, len(rows) + 1, cells, columns))
             if len(rows) > ROWS_MAX:
                 raise _unreadable(path, f"it has more than {ROWS_MAX:,} rows")
@@ -133,5 +146,5 @@ def _unreadable(path: Path, why: str) -> UsageProblem:
     return UsageProblem(
         f"The file {path} cannot be read as a table.",
         f"{why[0].upper()}{why[1:]}.",
-        "Save it as CSV in UTF-8, separated by commas, with a header row.",
+        "Save it as CSV in UTF-8, separated by commas or semicolons, with a header row.",
     )

@@ -134,9 +134,13 @@ def test_a_file_that_is_no_table_is_refused(ayni: Ayni, tmp_path: Path, content:
     assert text in three_lines(result.err)[0]
 
 
-def test_semicolons_and_a_byte_order_mark_are_read_too(ayni: Ayni, node: FakeNode, tmp_path: Path) -> None:
+def test_semicolons_a_byte_order_mark_and_blank_rows_are_read_too(
+    ayni: Ayni, node: FakeNode, tmp_path: Path
+) -> None:
     path = tmp_path / "rows.csv"
-    path.write_text("\ufeffid;payee;amount;unit\r\n1;lazio/coop;2;EUC\r\n", encoding="utf-8")
+    path.write_text(
+        "\ufeffid;payee;amount;unit\r\n;;;\r\n1;lazio/coop;2;EUC\r\n\r\n ;;;\r\n", encoding="utf-8"
+    )
     result = ayni("tx", "import", str(path), "--yes", "--payer", "emilia/cadiai", "--date", "2026-03-01")
     assert result.code == 0, result.err
     assert body_of(node.seen[0]).transfer.legs[0].amount_minor == 200

@@ -35,6 +35,19 @@ def test_rows_are_read_without_blanks_and_absent_columns_are_empty(tmp_path: Pat
     ]
 
 
+def test_what_a_spreadsheet_with_decimal_commas_writes_is_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b'id;amount;note\r\na;1;"x;y"\r\n\r\n;;\r\nb;2;\r\n ; ;\r\n;;;;\r\n')
+    assert [(row["id"], row["amount"], row["note"]) for row in read_table(path, COLUMNS, parse)] == [
+        ("a", "1", "x;y"),
+        ("b", "2", ""),
+    ]
+
+
+def test_a_table_of_blank_rows_has_none(tmp_path: Path) -> None:
+    assert "It has no row under its header." in refused(tmp_path / "rows.csv", b"id,amount\n,\n , \n")[1]
+
+
 def test_every_bad_row_is_named(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     rows = "id,amount\na,1\n,2\nc,x\n" + "d,y\n" * 5
@@ -72,7 +85,7 @@ def test_what_is_no_table_is_refused_as_a_whole(tmp_path: Path, content: bytes, 
     assert refused(path, content) == (
         f"ayni: The file {path} cannot be read as a table.",
         f"  why:  {why}",
-        "  next: Save it as CSV in UTF-8, separated by commas, with a header row.",
+        "  next: Save it as CSV in UTF-8, separated by commas or semicolons, with a header row.",
     )
 
 
