@@ -208,7 +208,7 @@ def _addresses(config: NodeConfig, ports: bool) -> list[Problem]:
     if not _is_loopback(host):
         text = f"{host} is not loopback, and anyone who reaches it can stop the node; use 127.0.0.1"
         problems.append(Problem("listen.admin", text))
-    seen: dict[tuple[str, int], str] = {}
+    seen: list[tuple[str, int, str]] = []
     for name in ("client", "peer", "admin", "metrics"):
         address = getattr(config.listen, name)
         if not address:
@@ -216,13 +216,19 @@ def _addresses(config: NodeConfig, ports: bool) -> list[Problem]:
                 problems.append(Problem(f"listen.{name}", "is empty; give host:port"))
             continue
         host, port = split_address(address, f"listen.{name}")
-        if port and (host, port) in seen:
-            text = f"{address} is also listen.{seen[host, port]}; give each its own port"
+        same = [other for one, taken, other in seen if port == taken and _overlap(host, one)]
+        if port and same:
+            text = f"{address} is also listen.{same[0]}; give each its own port"
             problems.append(Problem(f"listen.{name}", text))
         elif ports and port:
             problems += _port_taken(f"listen.{name}", host, port)
-        seen[host, port] = name
+        seen.append((host, port, name))
     return problems
+
+
+def _overlap(host: str, other: str) -> bool:
+    """Whether both are one address of this machine: every address is any."""
+    return host == other or bool({host, other} & {"0.0.0.0", "::"})
 
 
 def _port_taken(key: str, host: str, port: int) -> list[Problem]:

@@ -281,6 +281,15 @@ def test_a_port_in_use_is_found(tmp_path: Path) -> None:
     assert f"cannot listen on {address}" in found["listen.client"]
 
 
+@pytest.mark.parametrize("client", ["127.0.0.1", "0.0.0.0", "[::]"])
+def test_a_port_that_is_given_twice_is_found(tmp_path: Path, client: str) -> None:
+    """Every address of the machine is also the one on loopback."""
+    first = write_network(tmp_path)[0]
+    listen = replace(first.listen, client=f"{client}:7499", admin="127.0.0.1:7499")
+    [problem] = config.check(replace(first, listen=listen), ports=False)
+    assert str(problem) == "listen.admin: 127.0.0.1:7499 is also listen.client; give each its own port"
+
+
 def test_a_certificate_that_expires_soon_is_a_warning_and_not_fatal(tmp_path: Path) -> None:
     first = write_network(tmp_path)[0]
     first.peers[0].certificate.write_bytes(make_certificate("japan", valid_days=3)[0])
