@@ -1,7 +1,7 @@
 """Classes of entitlements: `DefineClass`, and the policy that every other rule asks (E1).
 
 Decides what a class may say, who may issue it, and who counts as accredited at block time. Never touches
-what is held; that is `holdings.py`. Spec: rules E1, M4, M9 of docs/protocol.md.
+what is held; that is `held.py`. Spec: rules E1, M4, M9 of docs/protocol.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Lots: what a holder holds of one issue, and the order in which they are used (E3).
 
-Pure functions over lists of `Lot`; which holder, class or book they belong to is decided in `holdings.py`.
+Pure functions over lists of `Lot`; which holder, class or book they belong to is decided in `held.py`.
 """
 
 from __future__ import annotations

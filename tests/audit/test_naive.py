@@ -12,7 +12,18 @@ from audit import verify_export
 from audit.naive_books import LOTS_MAX, Logged, Lot, NaiveBooks
 from ayni.v1 import genesis_pb2, members_pb2
 from ledger import books, records
-from ledger.rules import accounts, claims, closing, deposits, held, holdings, lots, members, service, settlement
+from ledger.rules import (
+    accounts,
+    claims,
+    closing,
+    deposits,
+    held,
+    holdings,
+    lots,
+    members,
+    service,
+    settlement,
+)
 from tests.audit.history import (
     HOURS,
     VALUE_DATE,
