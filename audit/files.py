@@ -24,6 +24,7 @@ from ledger.genesis import GenesisInvalid, read_genesis
 from ledger.refusals import Refusal
 from ledger.transactions import parse_transaction
 from ledger.wire import NotCanonical, check, look_over
+from proofs import domains
 from proofs.certificates import KIND_WORDS
 from proofs.density import LEDGER_PARTS_FREE, PARTS_FREE, TooManyParts
 from proofs.evidence import EvidenceInvalid, verify_evidence
@@ -89,6 +90,7 @@ def verify_receipt_file(path: Path | str, genesis_hash: bytes) -> FileReport:
     try:
         data = read_file(path.parent, path.name, FILE_BYTES_MAX)
         message = _receipt_or_proof(data, path.name)
+        _check_network(message.genesis, genesis_hash)
         if isinstance(message, Receipt):
             _check_receipt_bytes(message, genesis_hash)
             report.receipt = verify_receipt(message, genesis_hash)
@@ -185,6 +187,13 @@ def _receipt_or_proof(data: bytes, name: str) -> Receipt | StateProof:
     except NotCanonical:
         text = f"the bytes are neither a receipt nor the proof of a state record: {fault.reason}"
         raise AuditStopped(Finding(name, text, field=fault.path)) from None
+
+
+def _check_network(genesis: SignedGenesis, trusted: bytes) -> None:
+    """Said first, and before anything of it is read: of another network nothing else is right either."""
+    own = domains.genesis_hash(genesis.body)
+    if own != trusted:
+        raise ReceiptInvalid(f"genesis: it is of network {own.hex()}, not of {trusted.hex()}")
 
 
 def _check_receipt_bytes(receipt: Receipt, genesis_hash: bytes) -> None:
