@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,31 @@ def test_a_history_is_verified_whichever_way_the_genesis_is_named(
     assert lines[0] == f"{export}: every byte verified"
     assert lines[2].startswith("  blocks: 6, the last at ")
     assert lines[3] == "  transactions re-executed: 6"
+
+
+@pytest.mark.parametrize("how", ["hash", "name"])
+def test_a_file_beside_what_is_verified_is_not_taken_for_the_genesis_that_is_trusted(
+    how: str,
+    history: History,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Who sends a forged receipt may send a genesis of his own with it, and name it as he likes."""
+    forged = payments(3, History(bits=5))
+    trusted = {"hash": history.hash.hex(), "name": "valley"}[how]
+    sent = tmp_path / "sent"
+    sent.mkdir()
+    (sent / trusted).write_bytes(canonical(forged.signed))
+    (sent / "paid.receipt").write_bytes(canonical(forged.receipt(1)))
+    monkeypatch.chdir(sent)
+
+    result = audit(capsys, "receipt", "paid.receipt", "--genesis", trusted)
+
+    assert result.code == 4
+    why = three_lines(result.err)[1]
+    assert f"it is of network {forged.hash.hex()}, not of {history.hash.hex()}" in why
 
 
 def test_a_verified_history_as_json(
@@ -264,6 +290,16 @@ def test_evidence_never_replaces_other_evidence(
     assert [one["member"] for one in document["guilty"]] == [1, 2]
     assert (document["agreed_blocks"], document["parting"]["block"]) == (1, 2)
     assert Path("named").read_bytes() == Path("fork-at-block-2-2.evidence").read_bytes()
+
+
+def test_a_pipe_by_the_name_of_the_evidence_does_not_hold_the_auditor_up(
+    forked: tuple[Path, Path, History], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, _ = forked
+    os.mkfifo("fork-at-block-2.evidence")
+    Path("fork-at-block-2-2.evidence").symlink_to("/dev/zero")
+    result = audit(capsys, "compare", first, second)
+    assert "the evidence is in fork-at-block-2-3.evidence; anybody verifies it:" in result.out.splitlines()
 
 
 def test_what_was_found_is_told_though_the_evidence_cannot_be_written(
