@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.explorer.member import Violation
+from tests.explorer.actual import Violation
 from tests.explorer.search import Explored, Search
 from tests.explorer.world import MEMBERS, World
 

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from tests.consensus.network import FINALIZE, NOTARIZE, NULLIFY
-from tests.explorer.member import Automaton, Violation
+from tests.explorer.actual import Violation
+from tests.explorer.member import Automaton
 from tests.explorer.world import World
 from tests.sim.signatures import remembered
 

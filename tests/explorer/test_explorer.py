@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.explorer.__main__ import main
-from tests.explorer.member import Violation
+from tests.explorer.actual import Violation
 from tests.explorer.planted import PLANTED
 from tests.explorer.search import Search
 from tests.explorer.world import World
