@@ -1,8 +1,8 @@
 """A production machine of one honest member, with the disk and the application that its node would give it.
 
 Gives it an input, does what it asks for, lets it crash and start again, and raises `Violation` at what must
-never be: votes that contradict each other, a commit beside its tip, evidence against an honest member. Decides
-nothing about which machines are alike (`member.py`).
+never be: votes that contradict each other, a commit beside its tip, evidence against an honest member. Which
+machines are alike is no business of this file (`member.py`).
 """
 
 from __future__ import annotations
