@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from config import NodeConfig, PeerSection
 
 CALL_SECONDS_MAX = 5.0
+_KEY_FILES = ("consensus.key", "service.key", "node.crt", "node.tls.key")
 
 
 @click.group("node")
@@ -90,8 +91,9 @@ def init_command(
     others = tuple(_peer(text) for text in peers)
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True)
-    public = {use: _key(directory / f"{use}.key") for use in ("consensus", "service")}
     certificate = directory / "node.crt"
+    kept = [name for name in _KEY_FILES if (directory / name).exists()]
+    public = {use: _key(directory / f"{use}.key") for use in ("consensus", "service")}
     if not certificate.exists():
         write_certificate(federation, certificate, directory / "node.tls.key")
     if genesis is not None and genesis.absolute() != directory / "genesis.bin":
@@ -113,13 +115,12 @@ def init_command(
         "federation": federation,
         "config": str(directory / "node.toml"),
         "certificate": str(certificate),
-        "consensus_key": public["consensus"].hex(),
-        "service_key": public["service"].hex(),
+        **{f"{use}_key": key.hex() for use, key in public.items()},
         "former_config": former,
     }
 
     def render(console: Console) -> None:
-        console.print(f"wrote {directory}/node.toml, consensus.key, service.key, node.crt, node.tls.key")
+        console.print(_written(directory, kept))
         console.print("for the genesis, give the other founders these public keys:")
         console.print(f"  consensus {public['consensus'].hex()}")
         console.print(f"  service   {public['service'].hex()}")
@@ -189,11 +190,23 @@ def health_command(config_file: Path, as_json: bool) -> int:
     return ExitCode.DONE if healthy else ExitCode.NO_NODE
 
 
+def _written(directory: Path, kept: list[str]) -> str:
+    """Which files were written, and which were there and kept."""
+    written = ", ".join(["node.toml", *(name for name in _KEY_FILES if name not in kept)])
+    return f"wrote {directory}/{written}" + (f"; kept {', '.join(kept)}" if kept else "")
+
+
 def _set_aside(path: Path, text: str) -> str:
-    """Keeps a node.toml that does not say `text` beside it; returns where, or the empty string."""
+    """Keeps a node.toml that does not say `text` beside it, and over none that is kept already.
+
+    Returns where, or the empty string.
+    """
     if not path.exists() or path.read_bytes() == text.encode():
         return ""
-    former = path.with_name(f"{path.name}.before")
+    former, number = path.with_name(f"{path.name}.before"), 1
+    while former.exists():
+        number += 1
+        former = path.with_name(f"{path.name}.before-{number}")
     os.replace(path, former)
     return str(former)
 

@@ -242,6 +242,10 @@ def test_a_configuration_that_was_edited_is_kept_when_a_node_is_set_up_again(
     assert "[log]" not in path.read_text()
     assert "before" not in ayni(*init).out
     assert (tmp_path / "n" / "node.toml.before").read_text() == edited
+    path.write_text("# once more")
+    assert f"included, is in {path}.before-2\n" in ayni(*init).out
+    assert (tmp_path / "n" / "node.toml.before").read_text() == edited
+    assert (tmp_path / "n" / "node.toml.before-2").read_text() == "# once more"
 
 
 def test_a_node_runs_no_code_of_the_directory_it_is_started_in(tmp_path: Path) -> None:

@@ -152,11 +152,16 @@ def test_node_init_makes_keys_and_a_configuration_and_keeps_them_the_second_time
     arguments = ["node", "init", "--federation", "emilia", "-o", str(tmp_path)]
     assert main(arguments) == 0
     first = capsys.readouterr().out
+    written = f"wrote {tmp_path}/node.toml"
+    assert first.startswith(f"{written}, consensus.key, service.key, node.crt, node.tls.key\n")
     assert "for the genesis, give the other founders these public keys:" in first
     assert main([*arguments, "--peer", f"toscana,node.example:7411,{tmp_path}/toscana.crt"]) == 0
-    assert capsys.readouterr().out == (
-        f"{first}what node.toml said before, your changes to it included, is in {tmp_path}/node.toml.before\n"
-    )
+    again = capsys.readouterr().out
+    assert again.splitlines() == [
+        f"{written}; kept consensus.key, service.key, node.crt, node.tls.key",
+        *first.splitlines()[1:],
+        f"what node.toml said before, your changes to it included, is in {tmp_path}/node.toml.before",
+    ]
     assert load(tmp_path / "node.toml").peers[0].address == "node.example:7411"
 
 
