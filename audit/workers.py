@@ -24,6 +24,7 @@ from google.protobuf.message import DecodeError
 from audit.archive import LENGTH_BYTES
 from audit.findings import AuditStopped
 from ayni.v1.block_pb2 import BlockBody, CertifiedBlock
+from ledger import limits
 from ledger.refusals import Refusal
 from ledger.transactions import parse_transaction
 
@@ -161,7 +162,10 @@ def judge_all(frames: BinaryIO, answers: BinaryIO, genesis_hash: bytes) -> None:
 
 def _is_right(frame: bytes, genesis_hash: bytes) -> bool:
     try:
-        body = BlockBody.FromString(CertifiedBlock.FromString(frame).body)
+        data = CertifiedBlock.FromString(frame).body
+        if len(data) > limits.BLOCK_BODY_BYTES_MAX:  # B1; unpacked, a frame of nothing takes half a GB
+            return False
+        body = BlockBody.FromString(data)
     except DecodeError:
         return False
     return not any(isinstance(parse_transaction(raw, genesis_hash), Refusal) for raw in body.transactions)

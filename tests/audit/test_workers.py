@@ -14,6 +14,7 @@ from audit.archive import LENGTH_BYTES
 from audit.findings import AuditStopped, Finding
 from audit.workers import ACCEPTED, NOT_ACCEPTED, WORTH_BYTES, judge_all, judged, workers_for
 from ayni.v1.block_pb2 import BlockBody, CertifiedBlock
+from ledger import limits
 from ledger.transactions import accepted_transaction, parse_transaction
 from tests.audit.history import History, canonical
 from tests.audit.tampering import recertified, small
@@ -51,6 +52,18 @@ def test_a_worker_accepts_nothing_of_another_network() -> None:
     judge_all(framed([canonical(small().blocks[0])]), answers, bytes(32))
 
     assert answers.getvalue() == NOT_ACCEPTED
+
+
+def test_a_worker_does_not_unpack_a_body_larger_than_a_block_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame of 64 MiB of empty transactions took half a GB in each worker, whoever signed it."""
+    history, answers = small(), BytesIO()
+    block = max(history.blocks, key=lambda each: len(each.body))
+
+    for bytes_max in (len(block.body), len(block.body) - 1):
+        monkeypatch.setattr(limits, "BLOCK_BODY_BYTES_MAX", bytes_max)
+        judge_all(framed([canonical(block)]), answers, history.hash)
+
+    assert answers.getvalue() == ACCEPTED + NOT_ACCEPTED
 
 
 def test_the_report_is_the_same_with_workers(tmp_path: Path) -> None:
