@@ -183,10 +183,12 @@ def check_manifest(directory: Path) -> list[Finding]:
         return [*findings, Finding(MANIFEST, "it is not JSON")]
     if not isinstance(manifest, dict) or canonical != data:
         return [*findings, Finding(MANIFEST, "its bytes are not in the one form that a manifest has")]
-    try:
-        described = {name: describe_file(directory / name) for name in (GENESIS, HISTORY)}
-    except OSError as error:
-        return [*findings, Finding(MANIFEST, f"a file it lists cannot be read: {error}")]
+    described = {}
+    for name in (GENESIS, HISTORY):
+        try:
+            described[name] = describe_file(directory / name)
+        except OSError as error:
+            return [*findings, Finding(MANIFEST, f"{name}, which it lists, cannot be read: {error.strerror}")]
     expected = {"format": FORMAT, "files": described}
     return [*findings, *_differences(manifest, expected, "")]
 

@@ -88,7 +88,7 @@ def verify_receipt_file(path: Path | str, genesis_hash: bytes) -> FileReport:
     path = Path(path)
     report = FileReport()
     try:
-        data = read_file(path.parent, path.name, FILE_BYTES_MAX)
+        data = _read(path)
         message = _receipt_or_proof(data, path.name)
         _check_network(message.genesis, genesis_hash)
         if isinstance(message, Receipt):
@@ -121,12 +121,13 @@ def verify_evidence_file(path: Path | str, genesis: SignedGenesis | None) -> Fil
     path = Path(path)
     report = FileReport()
     try:
-        listed = _evidence_in(read_file(path.parent, path.name, FILE_BYTES_MAX))
+        listed = _evidence_in(_read(path))
         report.guilty = guilty_of(listed, _membership(genesis, path.name))
     except AuditStopped as stopped:
         report.findings.append(stopped.finding)
     except NotCanonical as error:
-        report.findings.append(Finding(path.name, error.reason, field=error.path))
+        text = f"the bytes are no evidence: {error.reason}"
+        report.findings.append(Finding(path.name, text, field=error.path))
     except TooManyParts as error:
         report.findings.append(Finding(path.name, f"what is in it {error}"))
     except EvidenceInvalid as error:
@@ -148,6 +149,14 @@ def guilty_of(listed: Sequence[Evidence], membership: Membership) -> list[Guilty
             raise EvidenceInvalid(f"evidence[{position}]: not ascending by member, one each")
         guilty.append(Guilty(member, membership.members[member].name, evidence))
     return guilty
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of a file that is not empty. Raises `AuditStopped`."""
+    data = read_file(path.parent, path.name, FILE_BYTES_MAX)
+    if not data:
+        raise AuditStopped(Finding(path.name, "it is empty"))
+    return data
 
 
 def _evidence_in(data: bytes) -> Sequence[Evidence]:

@@ -154,6 +154,28 @@ def test_files_that_are_not_there_are_findings(tmp_path: Path) -> None:
     assert "there is no such directory" in str(verify_export(missing, bytes(32)).findings[0])
 
 
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+    (tmp_path / "cut").write_bytes(b"")
+
+    assert str(verify_receipt_file(tmp_path / "cut", history().hash).findings[0]) == "cut: it is empty"
+    assert str(verify_evidence_file(tmp_path / "cut", history().signed).findings[0]) == "cut: it is empty"
+
+
+def test_a_file_that_is_no_evidence_is_said_to_be_none(receipt: Path) -> None:
+    (finding,) = verify_evidence_file(receipt, history().signed).findings
+    assert finding.message.startswith("the bytes are no evidence: ")
+
+
+def test_what_is_no_file_in_an_export_is_named(tmp_path: Path) -> None:
+    directory = history().export(tmp_path / "export")
+    (directory / "history.bin").unlink()
+    (directory / "history.bin").mkdir()
+    assert [str(finding) for finding in verify_export(directory, history().hash).findings] == [
+        "manifest.json: history.bin, which it lists, cannot be read: it is no file",
+        "history.bin: it cannot be read: it is no file",
+    ]
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_finding_and_never_a_crash(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
