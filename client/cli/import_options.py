@@ -16,6 +16,7 @@ import click
 
 from client.cli.imports import Import
 from client.cli.options import DIRECTORY, FILE, shared_options
+from client.cli.writing import DRAFT_EXPIRES_IN
 from client.context import Context
 from client.errors import ExitCode, UsageProblem
 from client.importing import Build, read_rows
@@ -33,7 +34,7 @@ class Asked:
     context: Context
     path: Path
     profile: str
-    expires_in: str
+    expires_in: str | None
     drafts: Path | None
     preview: bool
     yes: bool
@@ -45,12 +46,13 @@ class Asked:
 
         `classes`: the unit of each class of entitlements that rows may name.
         """
+        expires_in = self.expires_in or ("10m" if self.drafts is None else DRAFT_EXPIRES_IN)
         rows = read_rows(
             self.path,
             columns,
             build,
             profile=_check_profile(self.profile),
-            expires_at_ms=new_stamp(duration_ms(self.expires_in)).expires_at_ms,
+            expires_at_ms=new_stamp(duration_ms(expires_in)).expires_at_ms,
         )
         return Import(self.context, self.path, rows, self.drafts, self.preview, self.yes, classes or {}).run()
 
@@ -76,7 +78,9 @@ def import_options(profile: str) -> Callable[[Command], Command]:
             help="Write each row to a file for others to sign; send nothing.",
         )
         @click.option(
-            "--expires-in", default="10m", show_default=True, help="How long rows stay valid; at most 7d."
+            "--expires-in",
+            default=None,
+            help="How long rows stay valid; at most 7d. Default: 10m; of drafts 1d.",
         )
         @shared_options
         @functools.wraps(function)
@@ -85,7 +89,7 @@ def import_options(profile: str) -> Callable[[Command], Command]:
             *args: Any,
             path: Path,
             profile: str,
-            expires_in: str,
+            expires_in: str | None,
             drafts: Path | None,
             preview: bool,
             yes: bool,

@@ -17,7 +17,7 @@ from client import transactions
 from client.cli.arguments import account_name
 from client.cli.legs import leg_options, legs_from
 from client.cli.options import FILE, output_file, shared_options
-from client.cli.writing import Writing
+from client.cli.writing import DRAFT_EXPIRES_IN, Writing
 from client.context import Context
 from client.describe import body_document, document_lines
 from client.documents import read_object
@@ -55,7 +55,9 @@ def inspect(context: Context, path: Path) -> None:
     help='Any type: {"author": …, "transfer": {…}}, as in the protobuf JSON mapping of Body.',
 )
 @output_file("A .json file, or .ayni for bare bytes.")
-@click.option("--expires-in", default="1d", show_default=True, help="How long it stays valid; at most 7d.")
+@click.option(
+    "--expires-in", default=DRAFT_EXPIRES_IN, show_default=True, help="How long it stays valid; at most 7d."
+)
 @shared_options
 def build(
     context: Context, payer: str, source: Path | None, path: Path, expires_in: str, **legs: Any

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from client.outbox import Entry
     from client.outcomes import Outcome
 
+DRAFT_EXPIRES_IN = "1d"
+"""How long a draft stays valid that others are to sign, unless it is said."""
+
 
 @dataclass
 class Writing:
@@ -96,7 +99,10 @@ class Writing:
         document = {"tx_id": draft.tx_id.hex(), "file": str(path), "missing": list(missing)}
 
         def render(console: Console) -> None:
-            console.print(f"transaction {draft.tx_id.hex()} written to {path}; not sent")
+            console.print(
+                f"transaction {draft.tx_id.hex()} written to {path}; not sent; valid until"
+                f" {time_text(draft.parsed().expires_at_ms)}"
+            )
             console.print(f"must sign still: {', '.join(missing)}" if missing else "it is complete")
 
         self.context.output.result("draft", document, render)
@@ -203,11 +209,8 @@ def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.option(
         "--expires-in",
-        "lifetime_ms",
-        callback=_duration_ms,
-        default="2m",
-        show_default=True,
-        help="How long it stays valid: 90s, 10m, 6h, 7d (at most 7d).",
+        default=None,
+        help="How long it stays valid: 90s, 10m, 6h, 7d (at most 7d). Default: 2m; of a draft 1d.",
     )
     @click.option(
         "--wait",
@@ -232,12 +235,13 @@ def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
         context: Context,
         *args: Any,
         draft_path: Path | None,
-        lifetime_ms: int,
+        expires_in: str | None,
         wait_ms: int,
         replaces: str,
         again: bool,
         **kwargs: Any,
     ) -> Any:
+        lifetime_ms = duration_ms(expires_in or ("2m" if draft_path is None else DRAFT_EXPIRES_IN))
         return function(Writing(context, draft_path, lifetime_ms, wait_ms, replaces, again), *args, **kwargs)
 
     return wrapped

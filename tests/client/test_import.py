@@ -11,7 +11,8 @@ from ayni.v1 import entitlements_pb2, result_pb2
 from client import transactions
 from client.drafts import sign
 from client.outbox import Outbox
-from client.stamps import Stamp, import_nonce
+from client.output import time_json
+from client.stamps import Stamp, import_nonce, now_ms
 from tests.client.conftest import Ayni, three_lines
 from tests.client.fakes import FakeNode, account_record, body_of, interrupting, seeded, tx_id_of
 
@@ -208,6 +209,8 @@ def test_openings_are_signed_by_both_or_passed_on_as_files(
     written = ayni("opening", "import", str(path), "--drafts", str(drafts))
     assert written.code == 0, written.err
     assert node.seen == []
+    shown = json.loads(ayni("tx", "inspect", str(min(drafts.iterdir())), "--json").out)
+    assert shown["expires_at"] > time_json(now_ms() + 86_000_000)  # a day, for the others to sign it
     node.accounts["lazio/coop"] = account_record(seeded("cadiai"))
     result = ayni("tx", "submit", *(str(one) for one in sorted(drafts.iterdir())))
     assert result.code == 0, result.err

@@ -11,7 +11,8 @@ from ayni.v1 import entitlements_pb2, receipt_pb2, transaction_pb2
 from client import transactions
 from client.drafts import sign
 from client.outbox import Outbox
-from client.stamps import new_stamp
+from client.output import time_json
+from client.stamps import new_stamp, now_ms
 from proofs.receipts import verify_receipt
 from tests.client.conftest import Ayni, three_lines
 from tests.client.fakes import TRANSFER, FakeNode, account_record, body_of, refuse, seeded, tx_id_of
@@ -165,6 +166,22 @@ def test_maker_checker_and_sender_pass_a_file_on(
     assert ayni("tx", "sign", str(path), "--key", "second").code == 0
     assert ayni("tx", "submit", str(path)).code == 0
     assert len(transaction_pb2.SignedTransaction.FromString(node.seen[0]).signatures) == 2
+
+
+def test_others_have_a_day_to_sign_a_draft_unless_it_is_said(
+    ayni: Ayni, node: FakeNode, tmp_path: Path
+) -> None:
+    """What is sent at once is valid for two minutes: no file is passed on in that time."""
+    path = tmp_path / "payment.json"
+    for options, lifetime_ms in (((), 86_400_000), (("--expires-in", "6h"), 21_600_000)):
+        path.unlink(missing_ok=True)
+        before = now_ms()
+        drafted = ayni(*TRANSFER, "--draft", str(path), *options)
+        shown = json.loads(ayni("tx", "inspect", str(path), "--json").out)["expires_at"]
+        assert time_json(before + lifetime_ms) <= shown <= time_json(now_ms() + lifetime_ms)
+        assert f"not sent; valid until {shown[:19].replace('T', ' ')} UTC\n" in drafted.out
+    assert ayni(*TRANSFER).code == 0
+    assert body_of(node.seen[0]).expires_at_ms <= now_ms() + 120_000
 
 
 def test_a_file_with_a_false_signature_is_not_shown_as_signed_nor_sent(
