@@ -12,7 +12,7 @@ from typing import Final
 
 from ayni.v1 import block_pb2
 from ledger import limits, records
-from ledger.apply import Accepted, apply_transaction
+from ledger.apply import RULES, Accepted, apply_transaction
 from ledger.blocks import (
     BlockInvalid,
     Executed,
@@ -117,8 +117,9 @@ class Chain:
     ) -> tuple[Executed, list[tuple[bytes, Refusal]]]:
         """A block on `parent` of the candidates that the rules accept, in order, while they fit.
 
-        Returns it, executed, with (tx_id, refusal) of those that were refused. `time_ms` is raised above
-        the parent's when it is not. Raises UnknownParent.
+        Returns it, executed, with (tx_id, refusal) of those that were refused. Once these have cited as much
+        as a block may, others that cite wait for another block. `time_ms` is raised above the parent's when
+        it is not. Raises UnknownParent.
         """
         over, height, parent_time, frontier = self._on(parent)
         time_ms = max(time_ms, parent_time + 1)
@@ -126,15 +127,22 @@ class Chain:
         self._begin(block, height, time_ms, frontier.size)
         refused = []
         body_bytes = 0
+        cited_in_vain = 0
         for tx in candidates:
             size = len(tx.raw) + _ENTRY_OVERHEAD
             if len(block.entries) >= transactions_max or body_bytes + size > limits.BLOCK_BODY_BYTES_MAX:
                 break
             if _full(block.overlay):
                 break
+            if cited_in_vain > limits.BLOCK_CITED_BYTES and RULES[tx.kind].cites:
+                continue
+            cited_bytes = block.overlay.cited_bytes
             answer = self._apply(block, tx, height, time_ms, frontier.size + len(block.entries))
             if isinstance(answer, Refusal):
                 refused.append((tx.tx_id, answer))
+                # Those who are refused take no room from the others (B4), and no more of the leader's time.
+                cited_in_vain += block.overlay.cited_bytes - cited_bytes
+                block.overlay.cited_bytes = cited_bytes
             else:
                 body_bytes += size
         body = block_pb2.BlockBody(transactions=[entry.tx.raw for entry in block.entries])

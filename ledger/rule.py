@@ -113,6 +113,8 @@ class Rule(NamedTuple):
     execute: Execute
     read: Read = _as_it_is
     """Of the message, what the three work on: what is looked at again and again is read from it once."""
+    cites: bool = False
+    """Whether it depends on an earlier transaction, and so costs as much as reading that (B4)."""
 
 
 def signed_by(parties: Parties) -> Authorise:

@@ -123,5 +123,5 @@ def _within_original(state: State, original: Original, line: Line, before: Rever
     )
 
 
-REVERSAL: Final[Rule] = Rule(_fields, signed_by(_parties), _execute)
+REVERSAL: Final[Rule] = Rule(_fields, signed_by(_parties), _execute, cites=True)
 """`reversal`."""

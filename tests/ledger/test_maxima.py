@@ -187,3 +187,36 @@ def test_a_block_cites_so_much_of_the_log_and_no_more(monkeypatch: pytest.Monkey
         f"transactions[{fitting}]: those before it cite {fitting * size} bytes of the log;"
         f" none may follow above {limits.BLOCK_CITED_BYTES}"
     )
+
+
+def test_refused_reversals_take_no_room_in_a_block_and_only_so_much_of_its_leaders_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """B4: whoever has many waiting that are refused, again and again, would else close every block early."""
+    world = standard()
+    transfer = {"author": "emilia/cadiai", "transfer": {"legs": legs(10)}}
+    original = world.do(transfer, label="original")
+    size = len(original.tx.raw) + len(original.result)
+    monkeypatch.setattr(limits, "BLOCK_CITED_BYTES", 3 * size)
+
+    def parsed(intent: dict[str, object]) -> ParsedTransaction:
+        tx = world.parse(world.transaction(intent))
+        assert isinstance(tx, ParsedTransaction)
+        return tx
+
+    def reversal(line: int, amount: int) -> ParsedTransaction:
+        lines = [{"line": line, "amount_minor": amount}]
+        return parsed({"author": "japan/nalc", "reversal": {"original_tx_id": "original", "lines": lines}})
+
+    def built(*candidates: ParsedTransaction) -> tuple[list[bytes], list[bytes]]:
+        slot = {"epoch": 0, "view": 9, "leader": 0, "time_ms": world.time_ms + 1}
+        block, refused = world.chain.build(world.chain.tip.digest, candidates, **slot)
+        world.witness.check(block.header_bytes, block.body)
+        return [entry.tx.tx_id for entry in block.entries], [tx_id for tx_id, _ in refused]
+
+    beyond = [reversal(0, 2) for _ in range(6)]
+    fitting = [reversal(line, 1) for line in range(6)]
+    payment = parsed(transfer)
+    ids = [[tx.tx_id for tx in txs] for txs in (beyond, fitting, [payment])]
+    assert built(*beyond[:3], *fitting) == (ids[1][:4], ids[0][:3])
+    assert built(*beyond, *fitting, payment) == (ids[2], ids[0][:4])
