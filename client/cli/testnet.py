@@ -77,9 +77,16 @@ def create_command(validators: int, directory: Path, name: str, base_port: int, 
 def start_command(directory: Path, only: tuple[str, ...], keep: bool) -> None:
     """Runs the nodes of DIR until Ctrl-C, then stops them in good order."""
     from client.testnet import open_testnet
+    from client.testnet.stopping import runs
 
     testnet = open_testnet(directory)
     chosen = _chosen(testnet, only)
+    if running := [testnet.nodes[index].federation for index in chosen if runs(testnet.nodes[index])]:
+        raise UsageProblem(
+            f"The nodes of {', '.join(running)} run already; nothing was started.",
+            "Their databases are held by the processes that run.",
+            f"Name others with --only, or stop them first: ayni testnet stop {directory}",
+        )
     stop = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: stop.set())

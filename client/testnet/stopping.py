@@ -1,14 +1,13 @@
 """Stops the nodes of a test network that somebody else started: `ayni testnet stop`, after `start --keep`.
 
-Decides when a node has ended: when nothing holds its database any more. Asks through its admin service, as
-its sysadmin would; never sends a signal.
+Decides whether a node runs, whoever started it: while something holds its database. Asks through its admin
+service, as its sysadmin would; never sends a signal.
 """
 
 from __future__ import annotations
 
 import fcntl
 import time
-from pathlib import Path
 
 import grpc
 
@@ -28,7 +27,7 @@ def stop_running(testnet: Testnet) -> list[str]:
     asked = [node for node in testnet.nodes if _ask(node)]
     deadline = time.monotonic() + STOP_SECONDS_MAX
     for node in asked:
-        while _held(node.config.node.data_dir / "LOCK"):
+        while runs(node):
             if time.monotonic() > deadline:
                 raise NodeFailed(
                     f"The node of {node.federation} has not stopped within {STOP_SECONDS_MAX:.0f} s.",
@@ -37,6 +36,19 @@ def stop_running(testnet: Testnet) -> list[str]:
                 )
             time.sleep(POLL_SECONDS)
     return [node.federation for node in asked]
+
+
+def runs(node: TestnetNode) -> bool:
+    """Whether a process holds the node's database: LevelDB's lock file."""
+    lock = node.config.node.data_dir / "LOCK"
+    if not lock.exists():
+        return False
+    with lock.open("r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
 
 
 def _ask(node: TestnetNode) -> bool:
@@ -49,15 +61,3 @@ def _ask(node: TestnetNode) -> bool:
             # A node that ends while it answers was there; one that nobody can reach was not.
             return error.code() is not grpc.StatusCode.UNAVAILABLE
     return True
-
-
-def _held(lock: Path) -> bool:
-    """Whether a process holds LevelDB's lock file."""
-    if not lock.exists():
-        return False
-    with lock.open("r+b") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False

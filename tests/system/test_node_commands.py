@@ -45,6 +45,19 @@ def test_health_is_serving(network: Testnet, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == "serving\n"
 
 
+def test_a_network_that_runs_is_not_started_over(
+    network: Testnet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second start said that the nodes run, and wrote into the logs of the first that they cannot."""
+    assert main(["testnet", "start", str(network.directory), "--keep"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "ayni: The nodes of emilia, lombardia run already; nothing was started.",
+        "  why:  Their databases are held by the processes that run.",
+        f"  next: Name others with --only, or stop them first: ayni testnet stop {network.directory}",
+    ]
+    assert "cannot start" not in "".join(node.process.log.read_text() for node in network.nodes)
+
+
 def test_config_check_of_a_running_node_can_leave_its_ports_alone(
     network: Testnet, capsys: pytest.CaptureFixture[str]
 ) -> None:
