@@ -222,13 +222,14 @@ class NaiveBooks:
         """E3: in a full holding two lots alike become one, the later; the pair that is first complete."""
         earliest: dict[tuple[str, bool, bool], Lot] = {}
         for lot in sorted(lots):
-            alike = lot.issuer, lot.issuer_only, self._is_expired(lot)
+            alike = lot.issuer, lot.issuer_only, self.is_expired(lot)
             if alike in earliest:
                 lots[lot] += lots.pop(earliest[alike])
                 return
             earliest[alike] = lot
 
-    def _is_expired(self, lot: Lot) -> bool:
+    def is_expired(self, lot: Lot) -> bool:
+        """E3: its last day is before today; it is used for nothing."""
         return 0 < lot.expires_on < self.today
 
     def take_lots(
@@ -242,7 +243,7 @@ class NaiveBooks:
         for lot in sorted(lots):
             if not amount:
                 break
-            if self._is_expired(lot):
+            if self.is_expired(lot):
                 continue
             if lot.issuer_only and provider is not None and lot.issuer != provider:
                 continue

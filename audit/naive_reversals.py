@@ -27,6 +27,7 @@ def reverse(books: NaiveBooks, reversal: credit_pb2.Reversal, result: result_pb2
         before = books.taken_back.get(key, Taken())
         used_there = uses.get(line.line, [])
         back = _LineTakenBack(books, result, body, logged.log_index, stated, used_there, number, line, before)
+        back.check_bound()
         deposit, price = back.post()
         books.taken_back[key] = Taken(
             before.amount + line.amount_minor, before.deposit + deposit, before.price + price
@@ -61,6 +62,25 @@ class _LineTakenBack:
         """The line's position in the reversal."""
         self.amount = line.amount_minor
         self.before = before
+
+    def check_bound(self) -> None:
+        """R1: cumulatively at most what the original's line moved."""
+        body, at = self.body, self.origin[1]
+        match body.WhichOneof("payload"):
+            case "transfer":
+                moved = body.transfer.legs[at].amount_minor
+            case "issue_entitlements":
+                issue = body.issue_entitlements
+                moved = issue.lines[at].items * self.books.class_of(issue.class_id).item_value_minor
+            case "redeem_entitlements":
+                moved = body.redeem_entitlements.amount_minor
+            case "record_service":
+                moved = body.record_service.lines[at].amount_minor
+            case _:
+                raise Fault("reversal.original_tx_id", "it cites a transaction that cannot be reversed")
+        beyond = self.before.amount + self.amount - moved
+        if beyond > 0:
+            raise Fault(f"reversal.lines[{self.number}]", f"{beyond} more is taken back than the line moved")
 
     def post(self) -> tuple[int, int]:
         """Post it; return what of the deposit and of the price or fee goes back with it."""
@@ -120,14 +140,15 @@ class _LineTakenBack:
 
     def _cancel(self, class_id: str, issuer: str, holder: str) -> None:
         """The holder's lots of that origin −v, issuer's outstanding −v."""
-        books = self.books
-        for lot in sorted(books.held[holder, class_id]):
-            if (lot.origin, lot.origin_line) == self.origin and lot.issuer == issuer:
+        books, (origin, line) = self.books, self.origin
+        for lot in books.held[holder, class_id]:  # there is one at most
+            same = lot.origin_line == line and lot.origin == origin and lot.issuer == issuer
+            if same and not books.is_expired(lot):
                 books.remove_lot(holder, class_id, lot, self.amount)
                 used(self.result, self.number, lot, self.amount)
                 break
         else:
-            raise Fault(f"reversal.lines[{self.number}]", f"{holder} holds nothing of that origin")
+            raise Fault(f"reversal.lines[{self.number}]", f"{holder} holds nothing of that origin to use")
         books.figures[class_id, issuer].cancelled += self.amount
         unit = books.class_of(class_id).unit
         books.outstanding[issuer, unit] -= self.amount

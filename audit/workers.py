@@ -163,7 +163,7 @@ def judge_all(frames: BinaryIO, answers: BinaryIO, genesis_hash: bytes) -> None:
 def _is_right(frame: bytes, genesis_hash: bytes) -> bool:
     try:
         data = CertifiedBlock.FromString(frame).body
-        if len(data) > limits.BLOCK_BODY_BYTES_MAX:  # B1; unpacked, a frame of nothing takes half a GB
+        if len(data) > limits.BLOCK_BODY_BYTES_MAX:  # B1; unpacked, a frame of nothing takes a GB
             return False
         body = BlockBody.FromString(data)
     except DecodeError:

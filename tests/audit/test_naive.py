@@ -21,6 +21,7 @@ from ledger.rules import (
     holdings,
     lots,
     members,
+    reversals,
     service,
     settlement,
 )
@@ -247,6 +248,56 @@ def test_a_payment_beyond_the_limit_that_the_rules_let_pass_is_found_in_its_bloc
     (finding,) = report.findings
     assert (finding.height, finding.field) == (4, "b|andes/one|EUC")
     assert finding.message.startswith("owed beyond the credit limit: the state says 4; recomputed")
+
+
+def taken_back_twice(history: History) -> None:
+    """A payment."""
+    paid = history.finals[1].entries[0].tx
+    for _ in range(2):
+        lines = [{"line": 0, "amount_minor": 100}]
+        back = {"original_tx_id": paid.tx_id, "lines": lines, "reason": "error"}
+        history.block(history.tx("andes/two", reversal=back))
+
+
+def test_more_taken_back_than_was_moved_is_found_in_its_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R1: the balances agree, and each was signed by who lost."""
+    monkeypatch.setattr(reversals, "_within_original", lambda *arguments: None)
+    history = payments(2)
+    taken_back_twice(history)
+
+    report = verify_export(history.export(tmp_path / "export"), history.hash)
+
+    (finding,) = report.findings
+    assert (finding.height, finding.field) == (5, "reversal.lines[0]")
+    assert finding.message == "100 more is taken back than the line moved"
+
+
+def test_what_has_expired_and_is_taken_back_is_found_in_its_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E3: an expired lot is used for nothing."""
+    history = History()
+    host, aiko, ken = "japan/tokyo", "japan/tokyo:aiko", "japan/tokyo:ken"
+    history.block(history.decide(accredit(host), ceiling(host, "HRS", 900)))
+    history.block(
+        history.tx(host, open_accounts={"accounts": [opened(aiko), opened(ken)]}),
+        history.tx("japan", define_class=hours_class()),
+    )
+    line = {"served_by": aiko, "recipient": ken, "amount_minor": 7, "organisation": {}}
+    dated = {**line, "value_date": VALUE_DATE - 100}
+    record = history.tx(host, record_service={"class_id": HOURS, "lines": [dated]})
+    history.block(record)
+    monkeypatch.setattr(held, "is_expired", lambda lot, today: False)
+    back = {"original_tx_id": record.tx_id, "lines": [{"line": 0, "amount_minor": 7}], "reason": "error"}
+    history.block(history.tx(aiko, reversal=back))
+
+    report = verify_export(history.export(tmp_path / "export"), history.hash)
+
+    (finding,) = report.findings
+    assert (finding.height, finding.field) == (4, "reversal.lines[0]")
+    assert finding.message == f"{aiko} holds nothing of that origin to use"
 
 
 def test_balance_that_was_never_written_is_found_at_the_end(

@@ -55,7 +55,7 @@ def test_a_worker_accepts_nothing_of_another_network() -> None:
 
 
 def test_a_worker_does_not_unpack_a_body_larger_than_a_block_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A frame of 64 MiB of empty transactions took half a GB in each worker, whoever signed it."""
+    """A frame of 64 MiB of empty transactions took a GB in each worker, whoever signed it."""
     history, answers = small(), BytesIO()
     block = max(history.blocks, key=lambda each: len(each.body))
 
