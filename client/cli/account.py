@@ -353,10 +353,17 @@ def _period(month: str, from_day: str, until_day: str) -> tuple[int, int]:
             raise UsageProblem(
                 "The period is given twice.", "--month says both ends.", "Leave out --from and --until."
             )
-        first = parse_day(f"{month}-01")
-        year, number = int(month[:4]), int(month[5:7])
-        following = f"{year + number // 12:04d}-{number % 12 + 1:02d}-01"
-        return start_of_day_ms(first), start_of_day_ms(parse_day(following))
+        try:
+            first = parse_day(f"{month}-01")
+            year, number = int(month[:4]), int(month[5:7])
+            following = parse_day(f"{year + number // 12:04d}-{number % 12 + 1:02d}-01")
+        except UsageProblem as error:
+            raise UsageProblem(
+                f"'{month}' is not a month.",
+                "Months are written year-month, from 1970-02 to 2269-11.",
+                "Write it like 2026-03.",
+            ) from error
+        return start_of_day_ms(first), start_of_day_ms(following)
     from_ms = start_of_day_ms(parse_day(from_day)) if from_day else 0
     until_ms = start_of_day_ms(parse_day(until_day) + 1) if until_day else 0
     if until_ms and until_ms <= from_ms:

@@ -48,10 +48,11 @@ def command() -> None:
 @leg_options
 @writing_options
 def transfer(writing: Writing, payer: str, **legs: Any) -> None:
-    """PAYER pays AMOUNT UNIT to PAYEE, e.g. `ayni tx transfer emilia/cadiai lazio/coop 12.50 EUC`.
+    """PAYER pays AMOUNT UNIT to PAYEE.
 
-    Several legs make one transaction, all or nothing: --leg for each, or --csv, where each may name a payer
-    of its own, who signs too (--draft writes the file for them). Separate payments: `ayni tx import`.
+    As in `ayni tx transfer emilia/cadiai lazio/coop 12.50 EUC`. Several legs make one transaction, all or
+    nothing: --leg for each, or --csv, where each may name a payer of its own, who signs too (--draft writes
+    the file for them). Separate payments: `ayni tx import`.
     """
     draft = transactions.transfer(account_name(payer), legs_from(writing.context, **legs), writing.stamp())
     writing.send(draft)

@@ -40,8 +40,8 @@ COLUMNS = ("transaction", "type", "author", "valid until", "last heard")
 def pending(context: Context, resend: bool, include_refused: bool, drop: str) -> ExitCode:
     """List what was signed here and has no definite outcome yet.
 
-    What was refused is listed until it expires: until then its bytes can still become final, if anybody
-    hands them in again.
+    What was refused is listed too: until it expires its bytes can still become final, if anybody hands them
+    in again. --resend hears of what has expired, and takes it off the list.
     """
     if include_refused and not resend:
         raise UsageProblem(

@@ -90,9 +90,17 @@ HOURS = "hours@emilia"
         (
             ("account", "statement", "emilia/cadiai", "--month", "2026-13"),
             (
-                "ayni: '2026-13-01' is not a date.",
-                "  why:  Dates are written year-month-day, from 1970-01-02 to 2269-12-31.",
-                "  next: Write it like 2026-03-31.",
+                "ayni: '2026-13' is not a month.",
+                "  why:  Months are written year-month, from 1970-02 to 2269-11.",
+                "  next: Write it like 2026-03.",
+            ),
+        ),
+        (
+            ("account", "statement", "emilia/cadiai", "--month", "2269-12"),
+            (
+                "ayni: '2269-12' is not a month.",
+                "  why:  Months are written year-month, from 1970-02 to 2269-11.",
+                "  next: Write it like 2026-03.",
             ),
         ),
         (
