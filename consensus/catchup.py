@@ -1,7 +1,7 @@
 """Getting the blocks that are missing: which, from whom, when, and when to ask another.
 
 A block of a known certificate is asked for by digest; a node that was away asks for final blocks by
-height. What comes back is certified block by block, and `machine.py` verifies it like any certificate; a
+height. What comes back is certified block by block, and `intake.py` has it verified like any certificate; a
 lie costs the liar its stream and us one retry. Decides requests only: never verifies, never executes.
 Spec: docs/protocol.md, C4, C6.
 """
@@ -104,11 +104,6 @@ class Fetcher:
         """Requests by height since the last that brought us on."""
         self._asked: dict[int, dict[int, Asked]] = {}
         self._last_id = 0
-
-    @property
-    def catching_up(self) -> bool:
-        """Whether final blocks are being fetched by height."""
-        return self._range is not None
 
     def connected(self) -> list[int]:
         """Return the members with an open stream."""

@@ -44,11 +44,6 @@ class VoteGuard:
         """Whether this node may cast a vote that is not in its journal yet."""
         return self._member is not None and not self.lock and len(self._answered) >= self._needed
 
-    @property
-    def waiting_for(self) -> int:
-        """How many peers must still answer before voting."""
-        return max(0, self._needed - len(self._answered)) if self.asking else 0
-
     def question(self, member: int) -> OwnVotesRequest | None:
         """Return what to ask a peer, or None if it has answered or need not."""
         return OwnVotesRequest(id=REQUEST_ID) if self.asking and member not in self._answered else None

@@ -152,11 +152,6 @@ class Machine:
         return self._guard.voting_allowed
 
     @property
-    def waiting_for_peers(self) -> int:
-        """How many peers must still tell what we voted before we may vote (C11)."""
-        return self._guard.waiting_for
-
-    @property
     def lock(self) -> str:
         """Why voting is locked for good (C11); empty if it is not."""
         return self._guard.lock

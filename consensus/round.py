@@ -292,9 +292,8 @@ class Round:
             return
         parent, nullifications = found
         if self._outbox.votes and len(parent.body) > HEAVY_BODY_BYTES:
-            self.execution.backlog = (
-                True  # under load, our finalize vote need not wait for the block that we build
-            )
+            # Under load, our finalize vote need not wait for the block that we build.
+            self.execution.backlog = True
             return
         built = self._build(parent, now_ms)
         if built is None:

@@ -46,7 +46,6 @@ OPENED_KEYS_MAX: Final = 4_096  # of all accounts that are opened together: to c
 UNITS_MAX: Final = 16
 FEDERATIONS_MAX: Final = 30
 CATEGORIES_MAX: Final = 32
-STATE_TREE_BITS_MAX: Final = 20
 BASIS_POINTS: Final = 10_000
 NON_MEMBER_BP_MAX: Final = 2_000
 DAYS_MAX: Final = 36_525

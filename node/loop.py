@@ -2,8 +2,8 @@
 
 Decides order, and nothing else: inputs are stepped one after another; then what they want durable is
 written in one synced batch, only then is anything sent, then what is final is committed in one synced batch,
-and only then is anybody answered (C7). Whatever goes wrong here
-stops the node: going on could do damage. Spec: consensus/events.py, docs/protocol.md C7.
+and only then is anybody answered (C7). Whatever goes wrong here stops the node: going on could do damage.
+Spec: consensus/events.py, docs/protocol.md C7.
 """
 
 from __future__ import annotations

@@ -26,7 +26,6 @@ PARSED_MAX = 20_000
 FINAL_BYTES_MAX = 8 * 1024 * 1024
 """How many bytes of what became final lately are remembered: peers send it again when it waited long."""
 
-
 STRANGERS = ""
 """Whose they are that their author did not sign, or whose author is not known (yet): nobody's."""
 STRANGERS_SHARE = 16
@@ -65,7 +64,7 @@ class Taken(Enum):
 
 
 class Share:
-    """What waits of one organisation, or one federation, and the most that may."""
+    """What waits of one organisation, or of one federation's."""
 
     __slots__ = ("bytes", "count")
 

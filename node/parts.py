@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ayni.v1 import genesis_pb2
 from config import NodeConfig
 from ledger import books, limits, refusals
 from ledger.blocks import FinalBlock
@@ -141,6 +142,6 @@ class Parts:
         """The open period's number when it may be closed by now (S1), else None."""
         state = self.chain.final_state()
         period = state.period()
-        least_ms = books.parameter(state, 1, "")
+        least_ms = books.parameter(state, genesis_pb2.PARAMETER_NAME_PERIOD_MIN_MS, "")
         due = self.clock_ms() - period.last_close_ms >= least_ms
         return period.open_period if due else None

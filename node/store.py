@@ -2,7 +2,7 @@
 
 Decides where each table lives (one-byte prefixes), how a database is opened, and in which words it says
 that it is in use, foreign or damaged. Knows nothing of blocks or records: `node/tables.py` and
-`node/journal.py` do. Every write is one atomic batch; `sync=True` returns only once it is on disk.
+`node/postings.py` do. Every write is one atomic batch; `sync=True` returns only once it is on disk.
 Spec: DESIGN 4.5.
 """
 
@@ -21,16 +21,16 @@ FORMAT: Final = b"ayni-node-2"
 META: Final = b"!"  # name -> value
 HEADER: Final = b"h"  # height (8) -> header, certificates
 DIGEST: Final = b"d"  # block digest -> height
-LOG: Final = b"l"  # log index (8) -> height, transaction, result
+LOG: Final = b"l"  # log index (8) -> height (8), length of the transaction (4), transaction, result
 TX_INDEX: Final = b"t"  # tx_id -> log index
 NONCE: Final = b"o"  # author NUL nonce -> tx_id
 LOG_NODE: Final = b"n"  # level (1, from 4), index (8) -> RFC 6962 node of a complete subtree
-STATE: Final = b"s"  # key hash -> value hash, key, value
+STATE: Final = b"s"  # key hash -> length of the key (2), key, value
 BUCKET: Final = b"u"  # bucket (4) -> bucket hash
 NAME: Final = b"k"  # state key of an account, class or issuance -> nothing; for listing
-POSTING: Final = b"p"  # account NUL book unit NUL height (8) -> running balance, entries
+POSTING: Final = b"p"  # account NUL book unit NUL height (8) -> postings of that block
 JOURNAL: Final = b"j"  # what consensus must not forget
-EVIDENCE: Final = b"e"  # digest -> Evidence
+EVIDENCE: Final = b"e"  # member (1), view (8), both votes' kinds (2) -> Evidence
 
 _GENESIS_KEY: Final = META + b"genesis"
 _FORMAT_KEY: Final = META + b"format"

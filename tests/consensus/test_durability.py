@@ -252,7 +252,7 @@ def test_C11_before_voting_a_node_asks_its_peers_what_it_voted() -> None:
     node.step(Start())
     assert node.step(PeerUp(2)) == ["send 2 own votes request"]
     assert node.receive(1, node.proposal(node.make(1, None, 7))) == []
-    assert node.machine.waiting_for_peers == 2
+    assert not node.machine.voting
     assert node.receive(2, OwnVotesResponse(id=1)) == []
     assert node.receive(2, OwnVotesResponse(id=1)) == []  # the same peer counts once
     assert node.receive(3, OwnVotesResponse(id=1)) == [
