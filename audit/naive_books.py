@@ -151,6 +151,8 @@ class NaiveBooks:
         self.due_decisions: dict[int, list[tuple[bytes, members_pb2.Decision]]] = defaultdict(list)
         self.taken_back: dict[tuple[bytes, int], Taken] = {}
         """(transaction, line) → taken back so far."""
+        self.settlements: dict[int, bytes] = {}
+        """Period → what its close published, canonical."""
 
     @property
     def today(self) -> int:

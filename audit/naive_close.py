@@ -25,6 +25,7 @@ def close_period(books: NaiveBooks, result: result_pb2.Result) -> None:
     books.served.clear()
     books.unattested.clear()
     books.dues_made.clear()
+    books.settlements[books.open_period] = settlement.SerializeToString(deterministic=True)
     books.open_period += 1
 
 

@@ -1,5 +1,7 @@
 """The state's records against the second recomputation: every balance of the three books, and its bounds.
 
+What was voted, settled and taken back is compared likewise.
+
 Decides which figures of a record are recomputed, and says where the two differ. `compare_block` looks at
 what a block wrote, so that a difference is found in the block that made it; `compare_state` at everything,
 so that nothing was left unwritten.
@@ -12,7 +14,7 @@ from typing import Any
 
 from audit.archive import HISTORY
 from audit.findings import Finding
-from audit.naive_books import Figures, Lot, NaiveBooks
+from audit.naive_books import Figures, Lot, NaiveBooks, Taken
 from ledger import records
 
 FINDINGS_MAX = 20
@@ -89,6 +91,9 @@ def _keys_expected(books: NaiveBooks) -> list[bytes]:
     }
     keys |= {f"b|{account}|{unit}" for account, unit in books.upper_limits}  # an upper limit of 0 is one
     keys |= {f"i|{class_id}|{issuer}" for (class_id, issuer), each in books.figures.items() if each.issued}
+    keys |= {f"p|{number}|{unit}" for number, unit in books.parameters}
+    keys |= {f"r|{tx_id.hex()}|{line}" for tx_id, line in books.taken_back}
+    keys |= {f"t|{period}" for period in books.settlements}
     return [key.encode() for key in sorted(keys)]
 
 
@@ -164,6 +169,24 @@ def _issuance(books: NaiveBooks, record: Any, class_id: str, issuer: str) -> lis
     ]
 
 
+def _parameter(books: NaiveBooks, record: Any, number: str, unit: str) -> list[Figure]:
+    return [("value plus one", record.value_plus_one, books.parameters.get((int(number), unit), -1) + 1)]
+
+
+def _reversed(books: NaiveBooks, record: Any, tx_id: str, line: str) -> list[Figure]:
+    ours = books.taken_back.get((bytes.fromhex(tx_id), int(line)), Taken())
+    return [
+        ("taken back", record.amount, ours.amount),
+        ("deposit returned", record.deposit, ours.deposit),
+        ("price or fee returned", record.fee, ours.price),
+    ]
+
+
+def _settlement(books: NaiveBooks, record: Any, period: str) -> list[Figure]:
+    ours = books.settlements.get(int(period), b"")
+    return [("settlement", (record.settlement or b"").hex(), ours.hex())]
+
+
 _COMPARE: dict[bytes, Callable[..., list[Figure]]] = {
     b"b|": _balance,
     b"d|": _organisation_unit,
@@ -171,6 +194,9 @@ _COMPARE: dict[bytes, Callable[..., list[Figure]]] = {
     b"q|": _quota,
     b"h|": _holding,
     b"i|": _issuance,
+    b"p|": _parameter,
+    b"r|": _reversed,
+    b"t|": _settlement,
 }
 _RECORD_TYPES: dict[bytes, type[tuple[Any, ...]]] = {
     b"b|": records.BalanceRecord,
@@ -179,4 +205,7 @@ _RECORD_TYPES: dict[bytes, type[tuple[Any, ...]]] = {
     b"q|": records.QuotaRecord,
     b"h|": records.HoldingRecord,
     b"i|": records.IssuanceRecord,
+    b"p|": records.ParameterRecord,
+    b"r|": records.ReversedRecord,
+    b"t|": records.SettlementRecord,
 }

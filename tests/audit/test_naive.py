@@ -25,6 +25,7 @@ from ledger.rules import (
     service,
     settlement,
 )
+from ledger.state import State
 from tests.audit.history import (
     HOURS,
     VALUE_DATE,
@@ -38,6 +39,8 @@ from tests.audit.history import (
 )
 from tests.audit.year import year
 from tests.vectors.founding import genesis
+
+SETTLED = records.SettlementRecord
 
 
 class NoSources:
@@ -170,6 +173,37 @@ def upper_limit_never_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "_put_limits", without)
 
 
+def settlement_kept_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S9: what is kept of a close is not what was published."""
+    monkeypatch.setattr(
+        records, "SettlementRecord", lambda settlement: SETTLED(settlement.replace(b"EUC", b"EUR"))
+    )
+
+
+def taken_back_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R1: of what was taken back, one part is forgotten."""
+    put = State.put
+
+    def less(self: State, key: bytes, record: Any) -> None:
+        if key.startswith(b"r|"):
+            record = record._replace(amount=record.amount - 1)
+        put(self, key, record)
+
+    monkeypatch.setattr(State, "put", less)
+
+
+def parameter_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """M8: a parameter is one more than was decided."""
+    put = State.put
+
+    def more(self: State, key: bytes, record: Any) -> None:
+        if key.startswith(b"p|"):
+            record = record._replace(value_plus_one=record.value_plus_one + 1)
+        put(self, key, record)
+
+    monkeypatch.setattr(State, "put", more)
+
+
 @pytest.mark.parametrize(
     ("plant", "expected"),
     [
@@ -184,6 +218,8 @@ def upper_limit_never_set(monkeypatch: pytest.MonkeyPatch) -> None:
         (limits_outlive, "q|emilia|EUC"),
         (upper_limit_stays, "b|emilia/temporary|EUC"),
         (upper_limit_never_set, "b|emilia/zenit|EUC"),
+        (settlement_kept_wrong, "t|1"),
+        (parameter_one_more, "p|2|EUC"),
     ],
 )
 def test_planted_bug_in_the_rules_is_found_by_the_second_recomputation(
@@ -272,6 +308,23 @@ def test_more_taken_back_than_was_moved_is_found_in_its_block(
     (finding,) = report.findings
     assert (finding.height, finding.field) == (5, "reversal.lines[0]")
     assert finding.message == "100 more is taken back than the line moved"
+
+
+def test_what_is_forgotten_of_what_was_taken_back_is_found_in_its_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken_back_forgotten(monkeypatch)
+    history = payments(2)
+    paid = history.finals[1].entries[0].tx
+    lines = [{"line": 0, "amount_minor": 60}]
+    back = {"original_tx_id": paid.tx_id, "lines": lines, "reason": "error"}
+    history.block(history.tx("andes/two", reversal=back))
+
+    report = verify_export(history.export(tmp_path / "export"), history.hash)
+
+    (finding,) = report.findings
+    assert (finding.height, finding.field) == (4, f"r|{paid.tx_id.hex()}|0")
+    assert finding.message.startswith("taken back: the state says 59; recomputed")
 
 
 def test_what_has_expired_and_is_taken_back_is_found_in_its_block(
