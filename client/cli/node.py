@@ -90,12 +90,12 @@ def init_command(
     _check_init(federation, genesis, {"--client": client, "--peer-listen": peer_listen})
     others = tuple(_peer(text) for text in peers)
     directory = directory.absolute()
+    certificate, private = _pair(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    certificate = directory / "node.crt"
     kept = [name for name in _KEY_FILES if (directory / name).exists()]
     public = {use: _key(directory / f"{use}.key") for use in ("consensus", "service")}
     if not certificate.exists():
-        write_certificate(federation, certificate, directory / "node.tls.key")
+        write_certificate(federation, certificate, private)
     if genesis is not None and genesis.absolute() != directory / "genesis.bin":
         shutil.copyfile(genesis, directory / "genesis.bin")
     config = NodeConfig(
@@ -106,7 +106,7 @@ def init_command(
             directory / "service.key",
         ),
         ListenSection(client=client, peer=peer_listen),
-        TlsSection(certificate, directory / "node.tls.key"),
+        TlsSection(certificate, private),
         others,
     )
     former = _set_aside(directory / "node.toml", toml_text(config, directory))
@@ -231,6 +231,20 @@ def _check_init(federation: str, genesis: Path | None, addresses: dict[str, str]
             raise UsageProblem(
                 f"'{address}' is no address to listen at.", f"{error}.", "Write HOST:PORT, like 0.0.0.0:7410."
             ) from error
+
+
+def _pair(directory: Path) -> tuple[Path, Path]:
+    """The node's certificate and its key, which are there both or neither. Raises UsageProblem."""
+    certificate, private = directory / "node.crt", directory / "node.tls.key"
+    there, missing = (certificate, private) if certificate.exists() else (private, certificate)
+    if there.exists() and not missing.exists():
+        raise UsageProblem(
+            f"{missing} is missing, and {there} is there.",
+            "They are a pair: a certificate, and the key that belongs to it.",
+            f"Put it back from your copies; or move {there.name} away, and a new pair is made, whose"
+            " certificate the others need.",
+        )
+    return certificate, private
 
 
 def _load(config_file: Path) -> NodeConfig:

@@ -248,6 +248,27 @@ def test_a_configuration_that_was_edited_is_kept_when_a_node_is_set_up_again(
     assert (tmp_path / "n" / "node.toml.before-2").read_text() == "# once more"
 
 
+@pytest.mark.parametrize(("lost", "there"), [("node.crt", "node.tls.key"), ("node.tls.key", "node.crt")])
+def test_half_of_a_certificate_and_its_key_is_told_when_a_node_is_set_up_again(
+    ayni: Ayni, tmp_path: Path, lost: str, there: str
+) -> None:
+    init = ("node", "init", "--federation", "emilia", "-o", str(tmp_path / "n"))
+    assert ayni(*init).code == 0
+    (tmp_path / "n" / lost).unlink()
+    before = sorted(tmp_path.rglob("*"))
+    refused = ayni(*init)
+    assert refused.code == 2
+    assert refused.err.splitlines() == [
+        f"ayni: {tmp_path}/n/{lost} is missing, and {tmp_path}/n/{there} is there.",
+        "  why:  They are a pair: a certificate, and the key that belongs to it.",
+        f"  next: Put it back from your copies; or move {there} away, and a new pair is made, whose"
+        " certificate the others need.",
+    ]
+    assert sorted(tmp_path.rglob("*")) == before
+    (tmp_path / "n" / there).unlink()
+    assert f"wrote {tmp_path}/n/node.toml, node.crt, node.tls.key; kept consensus.key" in ayni(*init).out
+
+
 def test_a_node_runs_no_code_of_the_directory_it_is_started_in(tmp_path: Path) -> None:
     (tmp_path / "node").mkdir()
     (tmp_path / "node" / "__init__.py").write_text("open('it_ran', 'w')\n")
