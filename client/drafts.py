@@ -7,8 +7,8 @@ node. The builders of each type are in client/transactions.py. Spec: docs/protoc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from google.protobuf.message import Message
 
@@ -118,6 +118,11 @@ def with_signatures(draft: Draft, keys: Iterable[SigningKey], genesis_hash: byte
     for key in keys:
         signatures[key.public_key] = key.sign(message)
     return Draft(draft.body, draft.tx_id, draft.signers, tuple(sorted(signatures.items())))
+
+
+def without_signatures(draft: Draft, public_keys: Collection[bytes]) -> Draft:
+    """The draft without the signatures of these keys."""
+    return replace(draft, signatures=tuple(one for one in draft.signatures if one[0] not in public_keys))
 
 
 _BODY_FIELDS = transaction_pb2.Body.DESCRIPTOR.oneofs_by_name["payload"].fields

@@ -43,6 +43,8 @@ class Signing:
     """Public keys to sign with now, ascending."""
     missing: tuple[str, ...]
     """Who must sign still, in words; none: it is complete."""
+    surplus: tuple[bytes, ...] = ()
+    """Public keys that signed already and that it is complete without, ascending."""
 
 
 def parties_of(draft: Draft, genesis: genesis_pb2.Genesis, account: AccountReader) -> list[Party]:
@@ -90,7 +92,8 @@ def plan(
     ]
     if short:
         missing.append(f"{short} more federation{'s' if short > 1 else ''}")
-    return Signing(tuple(sorted(chosen - already)), tuple(missing))
+    surplus = () if missing else already - _without_surplus(parties, chosen, already)
+    return Signing(tuple(sorted(chosen - already)), tuple(missing), tuple(sorted(surplus)))
 
 
 def missing_error(tx_id_text: str, missing: Iterable[str]) -> KeyProblem:

@@ -25,7 +25,6 @@ from client.draftfiles import FILE_BYTES_MAX, read_draft, write_draft
 from client.drafts import Draft, draft_of, with_signatures
 from client.errors import ClientError, Expired, OutcomeUnknown, Refused, UsageProblem, worst
 from client.output import Unit, duration_ms
-from client.signers import missing_error
 from client.stamps import new_stamp
 
 if TYPE_CHECKING:
@@ -147,10 +146,7 @@ def submit(context: Context, paths: tuple[Path, ...], wait_text: str) -> None:
 
 
 def _submit(writing: Writing, draft: Draft) -> None:
-    signed, missing = writing.sign(draft)
-    if missing:
-        raise missing_error(draft.tx_id.hex()[:16], missing)
-    writing.send_signed(signed)
+    writing.send_signed(writing.complete(draft))
 
 
 def _worst_of(problems: list[ClientError], count: int) -> ClientError:

@@ -24,11 +24,11 @@ import click
 from ayni.v1 import state_pb2, transaction_pb2
 from client.cli.options import FILE, shared_options
 from client.context import Context
-from client.drafts import Draft, id_of, with_signatures
+from client.drafts import Draft, id_of, with_signatures, without_signatures
 from client.errors import KeyProblem, NoNode, OutcomeUnknown, Refused, UsageProblem
 from client.intents import same_intent
 from client.output import MS_PER_DAY, duration_ms, time_text
-from client.signers import missing_error, plan
+from client.signers import Signing, missing_error, plan
 from client.stamps import Stamp, new_stamp, now_ms
 
 if TYPE_CHECKING:
@@ -73,17 +73,27 @@ class Writing:
         if self.draft_path is not None:
             self.write_draft(draft, self.draft_path)
             return None
-        signed, missing = self.sign(draft)
-        if missing:
-            raise missing_error(draft.tx_id.hex()[:16], missing)
-        return self.send_signed(signed)
+        return self.send_signed(self.complete(draft))
+
+    def complete(self, draft: Draft) -> Draft:
+        """The draft with every signature that it must have and no other. Raises ClientError."""
+        signed, signing = self._signed(draft)
+        if signing.missing:
+            raise missing_error(draft.tx_id.hex()[:16], signing.missing)
+        for public_key in signing.surplus:  # which would have it refused (T5)
+            self.context.output.notice(f"left out: the signature of key {public_key.hex()[:16]}, not needed")
+        return without_signatures(signed, signing.surplus)
 
     def sign(self, draft: Draft) -> tuple[Draft, tuple[str, ...]]:
         """Signs with the keys here that must: the draft, and who is missing. Raises ClientError."""
+        signed, signing = self._signed(draft)
+        return signed, signing.missing
+
+    def _signed(self, draft: Draft) -> tuple[Draft, Signing]:
         keystore = self.context.keystore
         signing = plan(draft, self.context.genesis, self._account, keystore.public_keys().values())
         keys = [key for one in signing.use if (key := keystore.signing_key_of(one)) is not None]
-        return with_signatures(draft, keys, self.context.network.genesis_hash), signing.missing
+        return with_signatures(draft, keys, self.context.network.genesis_hash), signing
 
     def write_draft(self, draft: Draft, path: Path) -> None:
         """Signs with the keys here and writes the file for the others. Raises ClientError."""

@@ -58,6 +58,16 @@ def test_signatures_that_are_there_already_count() -> None:
     assert signing.missing == ()
 
 
+def test_signatures_that_are_not_needed_are_known_when_it_is_complete() -> None:
+    """T5 refuses them, and people who sign a file one after the other do not count."""
+    draft = with_signatures(transfer("emilia/cadiai"), [seeded("a"), seeded("coop")], b"g" * 32)
+    assert planned(draft).surplus == ()
+    assert planned(draft, "b").surplus == keys("coop")
+    every = with_signatures(draft, [seeded("b"), seeded("c")], b"g" * 32)
+    assert len(planned(every).surplus) == 2
+    assert set(keys("coop")) < set(planned(every).surplus)
+
+
 def test_who_is_missing_is_said_with_the_number_of_keys() -> None:
     signing = planned(transfer("emilia/cadiai", "lazio/coop", "emilia/cadiai:m-2"), "a")
     assert keys("a") == signing.use

@@ -168,6 +168,23 @@ def test_maker_checker_and_sender_pass_a_file_on(
     assert len(transaction_pb2.SignedTransaction.FromString(node.seen[0]).signatures) == 2
 
 
+def test_what_more_have_signed_than_must_is_sent_without_the_surplus(
+    ayni: Ayni, node: FakeNode, tmp_path: Path
+) -> None:
+    """It would be refused, and nobody could take a signature out of the file."""
+    node.accounts["emilia/cadiai"] = account_record(seeded("cadiai"), seeded("second"), threshold=1)
+    path, seed = tmp_path / "payment.json", tmp_path / "second.key"
+    assert ayni(*TRANSFER, "--draft", str(path)).code == 0
+    seed.write_text(seeded("second").seed.hex())
+    assert ayni("keys", "import", str(seed), "--name", "second").code == 0
+    assert ayni("tx", "sign", str(path), "--key", "second").code == 0
+    result = ayni("tx", "submit", str(path))
+    assert result.code == 0, result.err
+    assert "left out: the signature of key " in result.out
+    [signature] = transaction_pb2.SignedTransaction.FromString(node.seen[0]).signatures
+    assert signature.public_key in (seeded("cadiai").public_key, seeded("second").public_key)
+
+
 def test_others_have_a_day_to_sign_a_draft_unless_it_is_said(
     ayni: Ayni, node: FakeNode, tmp_path: Path
 ) -> None:
