@@ -1,8 +1,9 @@
 """Examines the database of a node that is not running: everything that can be checked without re-executing.
 
 Decides nothing and repairs nothing: every record is read (checksums verified), every certificate verified,
-every body, log root and state root recomputed, every index compared with the log. (Whether the rules were
-kept, `ayni audit verify` says of an export.) Spec: DESIGN 4.5.
+every body, log root and state root recomputed, every index compared with the log, the blocks and the state.
+(Whether the rules were kept, `ayni audit verify` says of an export; what the postings are, that statements
+show, only re-execution would tell.) Spec: DESIGN 4.5.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from node.store import (
     Database,
     StoreError,
 )
-from node.tables import StoredBlock, Tables
+from node.tables import LEAST_LEVEL_STORED, LISTED_FAMILIES, StoredBlock, Tables
 from proofs import domains, statetree
 from proofs.certificates import CertificateInvalid, verify_certificate
 from proofs.merkle import Frontier, leaf_hash
@@ -135,10 +136,13 @@ def findings_in(database: Database, founding: Founding, say: Callable[[str], obj
         stored = tables.block(height)
         header = stored.header
         entries = _entries(tables, frontier.size, header.log_size)
-        frontier = frontier.append(_leaf(entry) for entry in entries)
+        frontier, nodes = frontier.extend([_leaf(entry) for entry in entries])
         yield from _block_findings(founding, stored, height, parent, entries, frontier)
         yield from _index_findings(tables, entries, height)
+        yield from _log_node_findings(tables, nodes)
         parent = domains.block_digest(stored.certified.header)
+        if tables.height_of(parent) != height:
+            yield f"block {height}: the index by digest does not lead to it ({parent.hex()})"
     if parent != tip.digest or frontier != tip.frontier:
         yield f"tip: says {tip.digest.hex()} with {tip.frontier.size} transactions; the blocks end otherwise"
     say(f"{tip.height} blocks, {frontier.size} transactions checked")
@@ -205,6 +209,12 @@ def _index_findings(tables: Tables, entries: list[LoggedTransaction], height: in
             yield f"transaction {entry.log_index}: the index by nonce does not lead to it ({tx_id.hex()})"
 
 
+def _log_node_findings(tables: Tables, nodes: list[tuple[int, int, bytes]]) -> Iterator[str]:
+    for level, index, node in nodes:
+        if level >= LEAST_LEVEL_STORED and tables.log_node(level, index) != node:
+            yield f"log: node {level}/{index} is not the hash of its transactions"
+
+
 def _state_findings(tables: Tables, founding: Founding, state_root: bytes | None) -> Iterator[str]:
     stored = tables.bucket_hashes() or b""
     bits = founding.genesis.state_tree_bits
@@ -213,13 +223,21 @@ def _state_findings(tables: Tables, founding: Founding, state_root: bytes | None
         entries = []
         for key_hash, key, value in tables.bucket_records(index):
             if statetree.key_hash(key) != key_hash:
-                name = printable(key.decode(errors="replace"))
-                yield f"state: the record {name} is stored under another key"
+                yield f"state: the record {_shown(key)} is stored under another key"
+            if key[:2] in LISTED_FAMILIES and not tables.is_listed(key):
+                yield f"state: the record {_shown(key)} is not listed"
             entries.append((key_hash, statetree.value_hash(value)))
         found = statetree.bucket_hash(entries)
         if stored[32 * index : 32 * index + 32] != found:
             yield f"state: bucket {index} does not have the hash that is stored"
         hashes += found
+    for key in tables.listed_keys(b""):
+        if tables.get(key) is None:
+            yield f"state: {_shown(key)} is listed, and there is no such record"
     root = statetree.levels(bytes(hashes), bits)[-1]
     if state_root is not None and root != state_root:
         yield f"state: its root is {root.hex()}, the last block says {state_root.hex()}"
+
+
+def _shown(key: bytes) -> str:
+    return printable(key.decode(errors="replace"))

@@ -1,8 +1,7 @@
 """Prometheus metrics of a node, and the page they are read from.
 
 Decides names and meanings (docs/operations.md repeats them); measures nothing by itself. Served over HTTP
-in a thread of its own, with `/healthz` for simple probes. Pool coverage is basis points of liquid money over
-outstanding entitlements, per unit.
+in a thread of its own, with `/healthz` for simple probes.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ _TIP_KEY: Final = META + b"tip"
 _HASH: Final = 32
 _EVIDENCE_ROWS_MAX: Final = 10_000
 _UNUSED_NONCES_MAX: Final = 100_000
-_LEAST_LEVEL_STORED: Final = 4
+LEAST_LEVEL_STORED: Final = 4
 """Log nodes below are made of the log's rows again: two of them for each transaction."""
 
 
@@ -111,7 +111,7 @@ class Tables:
             put(nonce_key, tx.tx_id)
             self._unused.discard(nonce_key)
         for level, index_, node in block.log_nodes:
-            if level >= _LEAST_LEVEL_STORED:
+            if level >= LEAST_LEVEL_STORED:
                 put(_log_node_key(level, index_), node)
         self._put_state(batch, block.writes)
         for bucket, bucket_hash in block.buckets.items():
@@ -270,7 +270,7 @@ class Tables:
 
     def log_node(self, level: int, index: int) -> bytes:
         """Hash of a complete subtree of the log. Raises StoreDamaged when it is not there."""
-        if level < _LEAST_LEVEL_STORED:
+        if level < LEAST_LEVEL_STORED:
             return self._low_node(level, index)
         node = self._db.get(_log_node_key(level, index))
         if node is None:
@@ -305,6 +305,10 @@ class Tables:
         start = NAME + max(prefix, after + b"\x00" if after else b"")
         for key in self._db.keys(start, next_prefix(NAME + prefix)):
             yield key[1:]
+
+    def is_listed(self, key: bytes) -> bool:
+        """Whether `listed_keys` gives this state key."""
+        return self._db.get(NAME + key) is not None
 
     def evidence(self) -> Iterator[block_pb2.Evidence]:
         """Evidence held, by member and view."""

@@ -20,7 +20,21 @@ from node import statements as statements_module
 from node.reads import BadRequest, NotFound, Reads
 from node.receipts import Receipts
 from node.statements import Statements
-from node.store import BUCKET, LOG, POSTING, STATE, TX_INDEX, Batch, Database, StoreDamaged, next_prefix
+from node.store import (
+    BUCKET,
+    DIGEST,
+    LOG,
+    LOG_NODE,
+    NAME,
+    NONCE,
+    POSTING,
+    STATE,
+    TX_INDEX,
+    Batch,
+    Database,
+    StoreDamaged,
+    next_prefix,
+)
 from node.tables import number
 from node.turns import at_once
 from proofs import domains
@@ -152,6 +166,9 @@ def test_the_doctor_finds_nothing_wrong_where_nothing_is(ledger: StoredLedger) -
         (STATE, "does not have the hash that is stored"),
         (BUCKET, "does not have the hash that is stored"),
         (TX_INDEX, "the index by id does not lead to it"),
+        (NONCE, "the index by nonce does not lead to it"),
+        (DIGEST, "the index by digest does not lead to it"),
+        (LOG_NODE, "log: node 4/0 is not the hash of its transactions"),
     ],
 )
 def test_the_doctor_locates_a_changed_record(ledger: StoredLedger, table: bytes, words: str) -> None:
@@ -162,9 +179,22 @@ def test_the_doctor_locates_a_changed_record(ledger: StoredLedger, table: bytes,
         batch.put(key, row[:at] + bytes([row[at] ^ 1]) + row[at + 1 :])
         ledger.database.write(batch)
     else:
+        # Sixteen transactions have a node of their own.
+        ledger.commit(*[transfer(ledger.hash, time_ms=ledger.time_ms) for _ in range(8)])
         spoil(ledger, table)
     found = examine(ledger)
     assert any(words in finding for finding in found), found
+
+
+def test_the_doctor_finds_a_list_of_accounts_that_is_not_that_of_the_state(ledger: StoredLedger) -> None:
+    batch = Batch()
+    batch.delete(NAME + records.account_key(COOP))
+    batch.put(NAME + records.account_key("emilia/nobody"), b"")
+    ledger.database.write(batch)
+    assert examine(ledger) == [
+        f"state: the record a|{COOP} is not listed",
+        "state: a|emilia/nobody is listed, and there is no such record",
+    ]
 
 
 # --- receipts and proofs ------------------------------------------------------------------------------
