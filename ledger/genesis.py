@@ -12,7 +12,7 @@ from ledger import fields, limits, records
 from ledger.records import KeySet
 from ledger.refusals import Refusal
 from ledger.wire import NotCanonical, check
-from proofs.membership import Membership, MembershipInvalid, membership_of
+from proofs.membership import Membership, MembershipInvalid, check_founding, membership_of
 from proofs.words import printable
 
 
@@ -40,15 +40,22 @@ def read_genesis(data: bytes) -> Founding:
     """The genesis in canonical SignedGenesis bytes. Raises GenesisInvalid."""
     try:
         signed = check(genesis_pb2.SignedGenesis, data)
-        genesis = check(genesis_pb2.Genesis, signed.body)
         membership = membership_of(signed)
-    except NotCanonical as error:
+    except (NotCanonical, MembershipInvalid) as error:
         raise GenesisInvalid(f"genesis: {error}") from None
-    except MembershipInvalid as error:
+    return Founding(signed, read_founding(signed.body), membership)
+
+
+def read_founding(body: bytes) -> genesis_pb2.Genesis:
+    """What canonical Genesis bytes say, whoever has signed them yet. Raises GenesisInvalid."""
+    try:
+        genesis = check(genesis_pb2.Genesis, body)
+        check_founding(body)
+    except (NotCanonical, MembershipInvalid) as error:
         raise GenesisInvalid(f"genesis: {error}") from None
     if refusal := _check(genesis):
         raise GenesisInvalid(f"genesis {refusal.field}: {refusal.message}")
-    return Founding(signed, genesis, membership)
+    return genesis
 
 
 def _check(genesis: genesis_pb2.Genesis) -> Refusal | None:

@@ -53,8 +53,26 @@ def quorum(members: int) -> int:
 
 def membership_of(signed_genesis: SignedGenesis) -> Membership:
     """Return the membership of a genesis that every founder signed. Raises `MembershipInvalid`."""
+    genesis = check_founding(signed_genesis.body)
+    signed = signatures_of(signed_genesis, genesis)
+    for federation in genesis.federations:
+        threshold = federation.decision_keys.threshold
+        if signed[federation.name] < threshold:
+            raise MembershipInvalid(
+                f"{federation.name} signed with {signed[federation.name]} of the {threshold} "
+                "decision keys it needs"
+            )
+    members = tuple(Member(federation.name, federation.consensus_key) for federation in genesis.federations)
+    return Membership(genesis_hash(signed_genesis.body), members, genesis.state_tree_bits)
+
+
+def check_founding(body: bytes) -> Genesis:
+    """Return what a genesis says, its members and their keys checked, whoever has signed it yet.
+
+    Raises `MembershipInvalid`.
+    """
     try:
-        genesis = parse(Genesis, signed_genesis.body, "genesis")
+        genesis = parse(Genesis, body, "genesis")
     except NotParsed as error:
         raise MembershipInvalid(str(error)) from None
     if not 1 <= len(genesis.federations) <= MEMBERS_MAX:
@@ -67,10 +85,29 @@ def membership_of(signed_genesis: SignedGenesis) -> Membership:
     if names != sorted(set(names)):
         raise MembershipInvalid("the federations are not in ascending order, each once")
     _check_keys(list(genesis.federations))
-    digest = genesis_hash(signed_genesis.body)
-    _check_founders(list(genesis.federations), signed_genesis, genesis_message(digest))
-    members = tuple(Member(federation.name, federation.consensus_key) for federation in genesis.federations)
-    return Membership(digest, members, genesis.state_tree_bits)
+    return genesis
+
+
+def signatures_of(signed_genesis: SignedGenesis, genesis: Genesis) -> dict[str, int]:
+    """Return with how many of its decision keys each federation has signed, in the genesis's order.
+
+    Raises `MembershipInvalid`: a signature is nobody's or not right, or they are not in order.
+    """
+    message = genesis_message(genesis_hash(signed_genesis.body))
+    signers = [signature.public_key for signature in signed_genesis.signatures]
+    if signers != sorted(set(signers)):
+        raise MembershipInvalid("the founders' signatures are not ascending by key, each once")
+    owner = {key: one.name for one in genesis.federations for key in one.decision_keys.public_keys}
+    signed = {federation.name: 0 for federation in genesis.federations}
+    for signature in signed_genesis.signatures:
+        if signature.public_key not in owner:
+            raise MembershipInvalid(f"the key {signature.public_key.hex()} is no founder's decision key")
+        try:
+            verify(signature.public_key, message, signature.signature)
+        except SignatureInvalid as error:
+            raise MembershipInvalid(f"founder's signature: {error}") from None
+        signed[owner[signature.public_key]] += 1
+    return signed
 
 
 def _check_keys(federations: list[Federation]) -> None:
@@ -93,25 +130,3 @@ def _check_keys(federations: list[Federation]) -> None:
             if key in seen:
                 raise MembershipInvalid(f"{federation.name}: the key {key.hex()} is used twice")
             seen.add(key)
-
-
-def _check_founders(federations: list[Federation], signed_genesis: SignedGenesis, message: bytes) -> None:
-    signers = [signature.public_key for signature in signed_genesis.signatures]
-    if signers != sorted(set(signers)):
-        raise MembershipInvalid("the founders' signatures are not ascending by key, each once")
-    known = {key for federation in federations for key in federation.decision_keys.public_keys}
-    for signature in signed_genesis.signatures:
-        if signature.public_key not in known:
-            raise MembershipInvalid(f"the key {signature.public_key.hex()} is no founder's decision key")
-        try:
-            verify(signature.public_key, message, signature.signature)
-        except SignatureInvalid as error:
-            raise MembershipInvalid(f"founder's signature: {error}") from None
-    for federation in federations:
-        keys = set(federation.decision_keys.public_keys)
-        signed = sum(1 for key in signers if key in keys)
-        if signed < federation.decision_keys.threshold:
-            raise MembershipInvalid(
-                f"{federation.name} signed with {signed} of the {federation.decision_keys.threshold} "
-                "decision keys it needs"
-            )
