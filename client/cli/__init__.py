@@ -41,6 +41,7 @@ GROUPS: dict[str, Entry] = {
     ),
     "testnet": Entry("client.cli.testnet", "Create and start a network on this machine."),
     "node": Entry("client.cli.node", "Set up, run and look after a node."),
+    "genesis": Entry("client.cli.genesis", "Found a network: what all its founders sign."),
     "config": Entry("client.cli.config", "Check a node's configuration."),
     "keys": Entry("client.cli.keys", "The encrypted keystore."),
     "network": Entry("client.cli.network", "The networks you know, each with its genesis pinned."),

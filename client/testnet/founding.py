@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ayni.v1 import genesis_pb2
-from proofs.domains import genesis_hash, genesis_message
+from client.founding import STATE_TREE_BITS_DEFAULT, unsigned, with_signatures
 from proofs.signing import SigningKey
 
 FEDERATION_NAMES = ("emilia", "lombardia", "piemonte", "toscana", "umbria", "veneto")
@@ -53,8 +53,7 @@ class Founding:
     parameters: tuple[genesis_pb2.Parameter, ...] = ()
     quotas_minor: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_QUOTAS_MINOR))
     """The quota of every federation, by unit."""
-    state_tree_bits: int = 18
-    """At a million accounts, with two records each, a bucket then holds eight."""
+    state_tree_bits: int = STATE_TREE_BITS_DEFAULT
 
 
 def federation_names(validators: int) -> tuple[str, ...]:
@@ -107,9 +106,4 @@ def found(founding: Founding, founders: Sequence[Founder], time_ms: int) -> gene
         federation.decision_keys.public_keys.append(founder.decision.public_key)
         for unit, amount in sorted(founding.quotas_minor.items()):
             genesis.quotas.add(federation=founder.federation, unit=unit, amount_minor=amount)
-    body = genesis.SerializeToString(deterministic=True)
-    message = genesis_message(genesis_hash(body))
-    signed = genesis_pb2.SignedGenesis(body=body)
-    for key in sorted((founder.decision for founder in founders), key=lambda each: each.public_key):
-        signed.signatures.add(public_key=key.public_key, signature=key.sign(message))
-    return signed
+    return with_signatures(unsigned(genesis), [founder.decision for founder in founders]).signed

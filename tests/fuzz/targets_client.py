@@ -16,6 +16,7 @@ from client import transactions
 from client.cli import main
 from client.cli.account_rows import read_accounts
 from client.cli.entitlement_rows import read_issues, read_services
+from client.cli.founding_files import founding_of
 from client.cli.keys import _read_key
 from client.contacts import read_contact
 from client.context import Context
@@ -245,6 +246,37 @@ def _configuration() -> bytes:
     ).encode()
 
 
+TERMS = b"""
+network = "valley"
+founded = 2026-11-01T12:00:00Z
+state_tree_bits = 8
+[[units]]
+code = "EUC"
+nature = "mutual credit"
+scale = 100
+[[units]]
+code = "HRS"
+nature = "hours"
+[[parameters]]
+name = "deposit"
+unit = "EUC"
+value = "20"
+[[parameters]]
+name = "period-min"
+value = "28d"
+[[quotas]]
+federation = "emilia"
+unit = "HRS"
+amount = "1:30"
+[[federations]]
+name = "emilia"
+decision_keys = ["%s"]
+threshold = 1
+consensus_key = "%s"
+service_key = "%s"
+""" % tuple(key(use).public_key.hex().encode() for use in ("decision", "consensus", "service"))
+
+
 def _toml(data: bytes) -> None:
     path = _node_directory() / "node.toml"
     path.write_bytes(data)
@@ -395,6 +427,14 @@ TARGETS = (
         mutate_text.tokens,
         _toml,
         (ConfigError, Said),
+    ),
+    Target(
+        "founding",
+        "what founders agree on, as TOML, and the genesis made of it",
+        lambda: [TERMS],
+        mutate_text.tokens,
+        lambda data: founding_of([data.decode()]),
+        (ValueError,),
     ),
     Target(
         "certificate",
