@@ -253,8 +253,8 @@ class Round:
         if not self._pacing.running:
             if self._wanted(now_ms):
                 self._pacing.start(now_ms)
-        elif self._became_final and not self._wanted(now_ms):
-            self._pacing.stop()
+        elif (self._became_final or not self.ballot.is_open) and not self._wanted(now_ms):
+            self._pacing.stop()  # who does not vote can end no view: it looks whether it still waits
         self._became_final = False
 
     def _wanted(self, now_ms: int) -> bool:

@@ -27,6 +27,9 @@ PROBED_A_STEP = 64
 """Waiting transactions tried in one step of consensus in search of one that the rules accept,"""
 PROBING_MS = 20
 """and no further one after so long: one may have a megabyte of legs. A full mempool would take seconds."""
+LOOK_AGAIN_MS = 1_000
+"""After so long, what the rules accepted is tried again: it may have expired. Who does not vote, and proposes
+nothing, would find out with the next block only."""
 
 Refused = Callable[[bytes, Refusal], None]
 
@@ -46,6 +49,8 @@ class LedgerApplication:
         self._in_flight: list[Mapping[bytes, object]] = []
         self._unprobed: deque[bytes] = deque()
         self._executable: bytes | None = None
+        self._looked_ms = 0
+        """When that was last tried."""
 
     def build(self, slot: BlockSlot) -> BuiltBlock | None:
         """See `consensus.application.Application.build`."""
@@ -99,7 +104,9 @@ class LedgerApplication:
         else:
             self._unprobed.extend(fresh)
         if self._executable is not None and self._executable in self._mempool:
-            return True
+            if 0 <= self._clock_ms() - self._looked_ms < LOOK_AGAIN_MS:  # a clock may be set back
+                return True
+            self._unprobed.appendleft(self._executable)
         return self._probe(parent)
 
     def refusal_of(self, tx_id: bytes) -> Refusal | None:
@@ -129,7 +136,7 @@ class LedgerApplication:
             left -= 1
             refusal = self._chain.refusal_now(entry.tx, parent, now_ms)
             if refusal is None:
-                self._executable = tx_id
+                self._executable, self._looked_ms = tx_id, began_ms
                 return True
             self._on_refused(tx_id, refusal)
         self._executable = None

@@ -183,10 +183,11 @@ class Node:
     # --- while it runs ------------------------------------------------------------------------------
 
     async def _upkeep(self) -> None:
-        """What is done again and again: retransmission, closing, health, metrics of mempool and pool."""
+        """What is done again and again: what is expired, retransmission, closing, health, metrics."""
         while True:
             await asyncio.sleep(UPKEEP_SECONDS)
             now_ms = self.parts.clock_ms()
+            self.parts.sweep()
             if again := self.parts.mempool.due_again(now_ms, of_peers=self.loop.voting_locked):
                 self.loop.send_transactions(again)
             self._close_period(now_ms)

@@ -25,9 +25,6 @@ from node.receipts import Receipts
 from node.store import Database
 from node.tables import Tables
 
-EXPIRY_SWEEP_MS = 1_000
-"""What waits is searched for the expired at most this often."""
-
 
 def wall_clock_ms() -> int:
     """Unix milliseconds."""
@@ -53,7 +50,8 @@ class Parts:
     clock_ms: Callable[[], int] = wall_clock_ms
     warnings: dict[str, str] = field(default_factory=dict)
     """What is wrong, in words, by code."""
-    _swept_ms: int = 0
+    _swept_height: int = -1
+    """The height at which what waits was last searched for the expired."""
     _pool_height: int = -1
     """The height that the pool's metrics are of."""
 
@@ -77,7 +75,6 @@ class Parts:
         for each in block.entries:
             if each.tx.tx_id in self.outcomes:
                 self.outcomes.settle(each.tx.tx_id, Final(height, each.log_index, each.result))
-        self._expire(block.header.time_ms, now_ms)
         self._measure(block)
 
     def refused(self, tx_id: bytes, refusal: Refusal) -> None:
@@ -92,11 +89,16 @@ class Parts:
             past = refusal.code == refusals.EXPIRED and self.chain.tip.time_ms > expires
             self.outcomes.settle(tx_id, Expired(expires) if past else refusal)
 
-    def _expire(self, final_time_ms: int, now_ms: int) -> None:
-        if 0 <= now_ms - self._swept_ms < EXPIRY_SWEEP_MS:  # a clock may be set back
+    def sweep(self) -> None:
+        """What the last final block is past is dropped, and whoever waits is told: once for each such block.
+
+        Not at the block itself: what waits may be much, and blocks come fast.
+        """
+        tip = self.chain.tip
+        if tip.height == self._swept_height:
             return
-        self._swept_ms = now_ms
-        for entry in self.mempool.remove(self.mempool.expired(final_time_ms)):
+        self._swept_height = tip.height
+        for entry in self.mempool.remove(self.mempool.expired(tip.time_ms)):
             self.outcomes.settle(entry.tx.tx_id, Expired(entry.tx.expires_at_ms))
 
     def measure_start(self) -> None:

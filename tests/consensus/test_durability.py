@@ -299,6 +299,17 @@ def test_C11_a_vote_that_is_missing_in_the_journal_locks_voting_for_good() -> No
     assert node.certificates(node.notarization(block), node.finalization(block)) == ["commit 1"]
 
 
+def test_C10_who_may_not_vote_waits_no_longer_than_there_is_something_to_wait_for() -> None:
+    node = Played(0)
+    node.start(answered=False)
+    node.receive(3, OwnVotesResponse(id=1, votes=[vote(0, NULLIFY, 9)]))
+    node.submit(1)
+    assert not node.machine.quiet
+    node.ledger.pending.clear()  # it has expired
+    node.wait(1_000)
+    assert node.machine.quiet
+
+
 def test_C11_votes_that_are_in_the_journal_or_of_final_views_do_not_lock() -> None:
     node = started(0)
     block = node.make(1, None, 7)

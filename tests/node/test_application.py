@@ -13,7 +13,13 @@ from ledger.chain import Chain
 from ledger.refusals import Refusal
 from ledger.state import MemoryReader
 from ledger.transactions import parse_transaction
-from node.application import CLOCK_DIFFERENCE_MAX_MS, PROBED_A_STEP, PROBING_MS, LedgerApplication
+from node.application import (
+    CLOCK_DIFFERENCE_MAX_MS,
+    LOOK_AGAIN_MS,
+    PROBED_A_STEP,
+    PROBING_MS,
+    LedgerApplication,
+)
 from node.mempool import Mempool
 from tests.audit.history import History
 from tests.vectors.founding import key
@@ -120,3 +126,17 @@ def test_a_step_looks_at_no_more_once_it_has_taken_long(history: History) -> Non
     assert len(node.refused) == 2
     assert node.application.executable_pending(history.hash) is False
     assert len(node.refused) == 3
+
+
+def test_what_was_accepted_once_is_tried_again_as_time_passes(history: History) -> None:
+    node = Node(history)
+    (tx_id,) = waiting(node, history, 1, good=0)
+    assert node.application.executable_pending(history.hash) is True
+    expires_at_ms = node.mempool.get(tx_id).tx.expires_at_ms  # type: ignore[union-attr]
+    node.now_ms = expires_at_ms
+    assert node.application.executable_pending(history.hash) is True
+    node.now_ms = expires_at_ms + 1
+    assert node.application.executable_pending(history.hash) is True  # it was tried a moment ago
+    node.now_ms = expires_at_ms + LOOK_AGAIN_MS
+    assert node.application.executable_pending(history.hash) is False
+    assert node.refused == [tx_id]
