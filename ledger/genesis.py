@@ -40,10 +40,10 @@ def read_genesis(data: bytes) -> Founding:
     """The genesis in canonical SignedGenesis bytes. Raises GenesisInvalid."""
     try:
         signed = check(genesis_pb2.SignedGenesis, data)
-        membership = membership_of(signed)
+        genesis = read_founding(signed.body)
+        return Founding(signed, genesis, membership_of(signed))
     except (NotCanonical, MembershipInvalid) as error:
         raise GenesisInvalid(f"genesis: {error}") from None
-    return Founding(signed, read_founding(signed.body), membership)
 
 
 def read_founding(body: bytes) -> genesis_pb2.Genesis:

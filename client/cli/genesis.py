@@ -69,7 +69,16 @@ def founder(
     consensus, service = (_node_key(node / f"{use}.key").public_key for use in ("consensus", "service"))
     text = federation_text(name, keys, threshold or len(keys), consensus, service)
     write_file(path, text.encode())
-    context.output.notice(f"wrote {path}: give it to whoever makes the genesis")
+    document = {
+        "federation": name,
+        "decision_keys": sorted(key.hex() for key in keys),
+        "threshold": threshold or len(keys),
+        "consensus_key": consensus.hex(),
+        "service_key": service.hex(),
+        "file": str(path),
+    }
+    wrote = f"wrote {path}: give it to whoever makes the genesis"
+    context.output.result("founder", document, lambda console: console.print(wrote))
 
 
 @command.command("make")

@@ -54,6 +54,7 @@ READS = (
     f"entitlement list {ANNA}",
     "entitlement list pool",
     "evidence list",
+    "genesis show history/genesis.bin",
     "keys list",
     "keys show cadiai",
     "member list",
@@ -80,6 +81,7 @@ WRITES = (
     "entitlement donate|give|issue|redeem|serve",
     "evidence export",
     "export",
+    "genesis founder|make|sign",
     "keys export|import|new|passwd",
     "member suspend",
     "network add|use",
@@ -96,7 +98,8 @@ COUNTS = {
     "expires_after_days", "final_at_height", "finalizations", "format", "height", "hosted_accounts",
     "issuers", "line", "log_index", "log_size", "lots", "member", "memory_bytes", "mempool_transactions",
     "non_member_bp", "open_period", "opened_height", "origin", "origin_line", "period", "records", "scale",
-    "settlements", "signatures", "threshold", "transactions", "uptime_ms", "user_seats_bp", "view",
+    "settlements", "signatures", "signed", "state_tree_bits", "threshold", "transactions",
+    "uptime_ms", "user_seats_bp", "view",
 }  # fmt: skip
 """What may be a number: it is counted, and is no amount of a unit."""
 VOTED = {("items", "value"), ("parameters", "value")}

@@ -125,6 +125,17 @@ def test_what_is_signed_is_shown_whole(ayni: Ayni, founders: Founders) -> None:
     assert document["quotas"] == [{"federation": "lazio", "unit": "HRS", "amount": "1.5"}]
 
 
+def test_a_founder_s_file_holds_public_keys_only(ayni: Ayni, founders: Founders) -> None:
+    keys = ("--decision-key", "lazio-2", "--keystore", founders.keystore("lazio"), "--json")
+    node = ("--node-dir", founders.file("lazio"), "-o", founders.file("again.toml"))
+    said = json.loads(ayni("genesis", "founder", "lazio", *keys, *node).out)
+    text = founders.file("again.toml").read_text()
+    public = [*said["decision_keys"], said["consensus_key"], said["service_key"]]
+    assert public == [seeded(f"lazio {use}").public_key.hex() for use in (2, "consensus", "service")]
+    assert all(key in text for key in public)
+    assert all(seeded(f"lazio {use}").seed.hex() not in text for use in (2, "consensus", "service"))
+
+
 def test_the_same_files_in_any_order_make_the_same_genesis(ayni: Ayni, founders: Founders) -> None:
     make(ayni, founders)
     made = founders.genesis.read_bytes()
