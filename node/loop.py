@@ -21,6 +21,7 @@ from consensus.machine import Machine
 from ledger.blocks import FinalBlock
 from ledger.refusals import Refusal
 from node.fair import FairQueue
+from node.forwarding import Forwarding
 from node.log import Log
 from node.mempool import Taken
 from node.parts import Parts
@@ -79,6 +80,7 @@ class Loop:
         self._inputs: FairQueue[tuple[events.Input, Link | None, int]] = FairQueue()
         """By member, None for this node itself: a member that floods waits behind its own frames."""
         self._transactions: FairQueue[tuple[Link, deque[bytes], int]] = FairQueue()
+        self._forwarding = Forwarding(self.send_transactions)
         self._is_pending = False
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -124,7 +126,8 @@ class Loop:
 
     def forward(self, raws: list[bytes]) -> None:
         """Sends transactions taken from clients to the peers, and has consensus look at them."""
-        self.send_transactions(raws)
+        if raws:
+            self._forwarding.put(raws)
         self._pending()
 
     def send_transactions(self, raws: list[bytes]) -> None:
@@ -144,6 +147,7 @@ class Loop:
 
     def stop(self) -> None:
         """Ends the loop after the turn it is in."""
+        self._forwarding.flush()
         self._stopping = True
         self._wake.set()
 

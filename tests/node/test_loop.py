@@ -356,6 +356,13 @@ async def test_transactions_are_passed_on_in_few_frames(tmp_path: Path) -> None:
     rig.parts.database.close()
 
 
+async def test_what_was_taken_in_is_passed_on_before_the_loop_ends(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    await rig.run([], feed=lambda loop: [loop.forward([raw]) for raw in (b"1", b"2")])
+    assert [list(frame.transactions.transactions) for _, frame, _ in rig.wire.sent] == [[b"1"], [b"2"]]
+    rig.parts.database.close()
+
+
 def twice(loop: Loop) -> None:
     """One more input, for a script of two steps."""
     loop.forward([])

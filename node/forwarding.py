@@ -1,0 +1,53 @@
+"""Transactions on their way from clients to the peers: gathered while many come, at once while few do.
+
+Decides only when. A frame costs a node that reads it about what verifying three transactions costs, so
+clients that send each transaction in a call of its own must not make a frame of each. Nothing waits while
+calls are rare. No proposal waits for this: it holds its transactions whole, whether they were sent or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+REST_SECONDS: Final = 0.005
+"""How long no frame follows another, for each call whose transactions were in that one,"""
+REST_SECONDS_MAX: Final = 0.04
+"""and at most. Where calls are rarer than REST_SECONDS nothing ever waits."""
+GATHERED_MAX: Final = 64
+"""So many transactions go at once: they are worth a frame."""
+
+
+class Forwarding:
+    """Gathers transactions of calls into frames."""
+
+    def __init__(self, send: Callable[[list[bytes]], None]) -> None:
+        """`send` puts transactions into frames to all peers."""
+        self._send = send
+        self._gathered: list[bytes] = []
+        self._calls = 0
+        self._rest: asyncio.TimerHandle | None = None
+
+    def put(self, raws: list[bytes]) -> None:
+        """The new transactions of one call, to be sent at once or soon."""
+        self._gathered += raws
+        self._calls += 1
+        if self._rest is None or len(self._gathered) >= GATHERED_MAX:
+            self.flush()
+
+    def flush(self) -> None:
+        """Sends what was gathered, now."""
+        if not self._gathered:
+            return
+        raws, calls = self._gathered, self._calls
+        self._gathered, self._calls = [], 0
+        self._send(raws)
+        if self._rest is not None:
+            self._rest.cancel()
+        rest = min(REST_SECONDS * calls, REST_SECONDS_MAX)
+        self._rest = asyncio.get_running_loop().call_later(rest, self._rested)
+
+    def _rested(self) -> None:
+        self._rest = None
+        self.flush()
