@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bench.audit import audit
+from bench.calls import calls
 from bench.figures import Figure
 from bench.finality import curve, latency, multileg, redemptions, throughput
 from bench.footprint import footprint
@@ -30,6 +31,7 @@ FIGURES: dict[str, Measure] = {
     "redemptions": Measure(redemptions),
     "latency": Measure(latency),
     "curve": Measure(curve),
+    "calls": Measure(calls),
     "wan": Measure(wan),
     "audit": Measure(audit),
     "sync": Measure(sync),

@@ -25,6 +25,9 @@ class Sizes:
     curve_rates: tuple[int, ...] = (100, 250, 500, 1_000, 1_250, 1_500, 1_750, 2_000, 2_500, 3_000, 4_000)
     """Offered, in transactions a second, one after the other until the network is saturated."""
     curve_seconds: int = 6
+    callers: tuple[int, ...] = (1, 20, 200)
+    """Each with one call at a time."""
+    calls_seconds: int = 6
     wan_delays_ms: tuple[int, ...] = (0, 10, 25, 50, 100)
     """One way."""
     wan_transactions: int = 60

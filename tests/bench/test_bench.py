@@ -26,6 +26,8 @@ SMALL = Sizes(
     latency_seconds=1,
     curve_rates=(20, 40),
     curve_seconds=1,
+    callers=(1, 5),
+    calls_seconds=1,
     wan_delays_ms=(0, 80),
     wan_transactions=8,
     wan_seconds=1,
@@ -40,10 +42,15 @@ FILES = {
     "redemptions": "redemptions.json",
     "latency": "latency-50.json",
     "curve": "curve-4.json",
+    "calls": "calls.json",
     "wan": "wan-4.json",
     "audit": "audit.json",
 }
-POINTS = {"curve": {"offered", "final", "p50", "p99"}, "wan": {"delay_ms", "p50", "delays_far", "steady_p99"}}
+POINTS = {
+    "curve": {"offered", "final", "p50", "p99"},
+    "calls": {"callers", "final", "p50", "p99"},
+    "wan": {"delay_ms", "p50", "delays_far", "steady_p99"},
+}
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
