@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 from audit import verify_export
@@ -29,3 +30,18 @@ def test_history_of_one_member_verifies(tmp_path: Path) -> None:
     report = verify_export(history.export(tmp_path / "export"), history.hash)
 
     assert [str(finding) for finding in report.findings] == []
+
+
+def test_an_audit_leaves_python_s_collector_as_it_found_it(tmp_path: Path) -> None:
+    history = payments(1, names=("solo",))
+    usual, during = gc.get_threshold(), []
+
+    verify_export(
+        history.export(tmp_path / "export"),
+        history.hash,
+        lambda done, total: during.append(gc.get_threshold()),
+    )
+    verify_export(tmp_path / "nowhere", history.hash)
+
+    assert usual not in during and during
+    assert gc.get_threshold() == usual
