@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -51,6 +52,14 @@ class Entry:
             return self.path.with_suffix(_REFUSED).read_text().strip()
         except OSError:
             return ""
+
+    @property
+    def signed_at(self) -> float:
+        """When its file was written, Unix seconds; 0 when it is gone."""
+        try:
+            return self.path.stat().st_mtime
+        except OSError:
+            return 0.0
 
     def transaction(self) -> bytes:
         """The SignedTransaction bytes. Raises KeyProblem when the file does not hold what it is named for."""
@@ -150,6 +159,12 @@ class Outbox:
     def known(self) -> list[Entry]:
         """What is pending, and what became final, the latest ones."""
         return [*self.pending(), *self._entries(self._done, pending=False)]
+
+    def lately_final(self, seconds: float) -> list[Entry]:
+        """What became final of what was signed in the last so many seconds, oldest first."""
+        earliest = time.time() - seconds
+        done = self._entries(self._done, pending=False)
+        return [entry for entry in done if entry.signed_at > earliest]
 
     def void(self) -> list[Entry]:
         """What was given up, the latest ones: by a node's word, because it was replaced, or by --drop."""

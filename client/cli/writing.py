@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -204,6 +205,19 @@ class Writing:
                     raise _second_intent(entry)
                 if not outbox.nonce_used(entry):
                     raise _given_up_before(entry)
+        self._tell_of_second_time(body, today)
+
+    def _tell_of_second_time(self, body: transaction_pb2.Body, today: int) -> None:
+        """Says so when the same became final lately. Not refused: a second hour of care on one day is as
+        common as a command that was run twice."""
+        for entry in reversed(self.context.outbox.lately_final(MS_PER_DAY / 1000)):
+            with suppress(KeyProblem, FileNotFoundError):  # what cannot be read keeps nobody from paying
+                if same_intent(body, entry.body(), today):
+                    sys.stderr.write(
+                        f"note: the same content was sent at {time_text(int(entry.signed_at * 1000))} as"
+                        f" transaction {entry.tx_id.hex()[:16]} and is final; this does it a second time\n"
+                    )
+                    return
 
 
 def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:

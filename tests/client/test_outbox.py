@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from client import transactions
 from client.drafts import Draft, id_of, sign
 from client.errors import KeyProblem, NotFound, UsageProblem
 from client.outbox import Outbox
+from client.output import time_text
 from client.stamps import Stamp
 from tests.client.conftest import Ayni, three_lines
 from tests.client.fakes import TRANSFER, FakeNode, body_of, seeded
@@ -193,6 +195,31 @@ def test_the_same_intent_is_not_given_a_second_nonce_while_it_is_pending(
     assert node.seen == []
     assert ayni(*arguments, "--again").code == 0
     assert len(node.seen) == 1
+
+
+def test_whoever_does_the_same_again_after_it_was_final_is_told_so(
+    ayni: Ayni, outbox: Outbox, node: FakeNode
+) -> None:
+    arguments = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "1", "EUC")
+    assert ayni(*arguments, "--reference", "one").err == ""
+    assert ayni(*arguments, "--reference", "another").err == ""
+    second = ayni(*arguments, "--reference", "one")
+    assert second.code == 0
+    first = outbox.entry(id_of(node.seen[0]))
+    assert first is not None
+    assert second.err == (
+        f"note: the same content was sent at {time_text(int(first.signed_at * 1000))} as transaction"
+        f" {first.tx_id.hex()[:16]} and is final; this does it a second time\n"
+    )
+    assert ayni(*arguments, "--reference", "one", "--again").err == ""
+
+
+def test_what_was_final_the_day_before_is_no_second_time(ayni: Ayni, outbox: Outbox, node: FakeNode) -> None:
+    arguments = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "1", "EUC", "--date", "2024-10-04")
+    assert ayni(*arguments).code == 0
+    [entry] = outbox.known()
+    os.utime(entry.path, (entry.signed_at - 86_401, entry.signed_at - 86_401))
+    assert ayni(*arguments).err == ""
 
 
 @pytest.mark.parametrize("proven", [True, False])
