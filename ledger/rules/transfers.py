@@ -52,7 +52,7 @@ def _fields(transfer: Transfer) -> Refusal | None:
     if refusal := fields.count(transfer.legs, "transfer.legs", limits.LEGS_MAX):
         return refusal
     is_account, is_unit = limits.ACCOUNT_NAME.match, limits.UNIT_CODE.match
-    right = ""  # the unit of the leg before
+    right: str | None = None  # the unit of the leg before
     for line, leg in enumerate(transfer.legs):
         payer, payee, unit, amount, value_date, reference, document_hash = leg
         if (
