@@ -14,7 +14,7 @@ from typing import Final
 REST_SECONDS: Final = 0.005
 """How long no frame follows another, for each call whose transactions were in that one,"""
 REST_SECONDS_MAX: Final = 0.04
-"""and at most. Where calls are rarer than REST_SECONDS nothing ever waits."""
+"""and at most. While calls stay rarer than REST_SECONDS nothing waits; after a burst, some frames later."""
 GATHERED_MAX: Final = 64
 """So many transactions go at once: they are worth a frame."""
 
@@ -30,7 +30,7 @@ class Forwarding:
         self._rest: asyncio.TimerHandle | None = None
 
     def put(self, raws: list[bytes]) -> None:
-        """The new transactions of one call, to be sent at once or soon."""
+        """The new transactions of one call, or of a part of one, to be sent at once or soon."""
         self._gathered += raws
         self._calls += 1
         if self._rest is None or len(self._gathered) >= GATHERED_MAX:

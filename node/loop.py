@@ -125,7 +125,7 @@ class Loop:
         self._put(message, link.member, link, size)
 
     def forward(self, raws: list[bytes]) -> None:
-        """Sends transactions taken from clients to the peers, and has consensus look at them."""
+        """Sends transactions taken from clients to the peers, now or soon; has consensus look at them now."""
         if raws:
             self._forwarding.put(raws)
         self._pending()

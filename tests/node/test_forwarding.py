@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from node.forwarding import GATHERED_MAX, Forwarding
+from node.forwarding import GATHERED_MAX, REST_SECONDS_MAX, Forwarding
 from tests.sim.clock import SimulatedLoop, rest
 
 Sent = list[tuple[int, list[bytes]]]
@@ -65,6 +66,41 @@ def test_the_more_calls_there_are_the_longer_they_gather_up_to_a_bound() -> None
     between = [later - earlier for earlier, later in pairwise(times)]
     assert between[:-1] == sorted(between[:-1])
     assert between[0] == 5 and max(between) == 40
+
+
+def test_after_a_burst_calls_that_come_seldom_soon_wait_for_nothing_again() -> None:
+    async def scene(forwarding: Forwarding) -> None:
+        for _ in range(30):
+            forwarding.put([b"burst"])
+        for number in range(100):
+            await rest(0.006)
+            forwarding.put([b"%d" % number])
+
+    frames = frames_of(scene)
+    assert sum(len(frame) for _, frame in frames) == 30 + 100
+    assert frames[-50:] == [(6 * (number + 1), [b"%d" % number]) for number in range(50, 100)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_everything_is_sent_once_and_in_order_and_waits_no_longer_than_the_bound(seed: int) -> None:
+    chance = random.Random(seed)
+    sizes = (1,) if seed % 2 else (1, 1, 1, 3, GATHERED_MAX, 2 * GATHERED_MAX)
+    put_ms: list[int] = []
+
+    async def scene(forwarding: Forwarding) -> None:
+        now_ms = 0
+        for _ in range(300):
+            size = chance.choice(sizes)
+            forwarding.put([b"%d" % (len(put_ms) + place) for place in range(size)])
+            put_ms.extend([now_ms] * size)
+            pause_ms = chance.choice((0, 0, 0, 1, 4, 6, 30, 100))
+            if pause_ms:
+                await rest(pause_ms / 1000)
+                now_ms += pause_ms
+
+    sent = [(at, int(raw)) for at, frame in frames_of(scene) for raw in frame]
+    assert [number for _, number in sent] == list(range(len(put_ms)))
+    assert max(at - put_ms[number] for at, number in sent) <= 1_000 * REST_SECONDS_MAX
 
 
 @pytest.mark.parametrize("size", [1, GATHERED_MAX - 1])
