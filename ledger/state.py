@@ -91,7 +91,7 @@ class MemoryReader:
 
 
 class Base:
-    """The final state with its records decoded, most recently used first to stay."""
+    """The final state with its records decoded: a bounded number of them, those kept first leave first."""
 
     def __init__(self, reader: StateReader) -> None:
         self.reader = reader

@@ -1,7 +1,7 @@
 """From bytes to a transaction whose form, bounds and signatures are right (T1, T3); without state.
 
-The answer depends on the bytes and the genesis hash alone, so that it can be remembered by the bytes' hash:
-each node verifies each signature once. What needs the state is in `apply.py`.
+The answer depends on the bytes and the genesis hash alone, so that a node may remember it by the bytes, and
+verify each signature once (`node/mempool.py`). What needs the state is in `apply.py`.
 """
 
 from __future__ import annotations
