@@ -87,14 +87,17 @@ class Mempool:
         *,
         faulty: int = 0,
         is_authors_own: Callable[[ParsedTransaction], bool] = lambda tx: True,
+        is_signed_as_due: Callable[[ParsedTransaction], bool] = lambda tx: True,
     ) -> None:
         """`parse`: bytes to a transaction whose form and signatures are right; pure. `faulty`: how many
-        federations may lie; they leave room for the others. `is_authors_own`: whether the author signed it,
-        as far as the final state tells."""
+        federations may lie; they leave room for the others. `is_authors_own`: whether the author signed it;
+        `is_signed_as_due`: whether everybody who must did, and nobody else; as far as the final state tells.
+        """
         self._bounds = bounds
         self._parse = parse
         self._liars = faulty
         self.is_authors_own = is_authors_own
+        self.is_signed_as_due = is_signed_as_due
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
         self._bytes = 0
         self._by_organisation: dict[str, Share] = {}
@@ -138,7 +141,7 @@ class Mempool:
         entry = self._entries.get(tx.tx_id)
         if entry is not None:
             entry.is_local |= is_local
-            return Taken.ALREADY_WAITING
+            return self._add_again(entry, tx, now_ms)
         bounds = self._bounds
         if len(self._entries) >= bounds.transactions_max or self._bytes + len(tx.raw) > bounds.bytes_max:
             return Taken.FULL
@@ -155,6 +158,29 @@ class Mempool:
         self._waiting[tx.raw] = tx
         if self._parsed.pop(tx.raw, None) is not None:
             self._parsed_bytes -= len(tx.raw)
+        self._fresh[tx.tx_id] = None
+        return Taken.NEW
+
+    def _add_again(self, entry: Entry, tx: ParsedTransaction, now_ms: int) -> Taken:
+        """One that waits already, perhaps with other signatures: whoever knows a body can sign it wrongly and
+        come first. The right signatures then take the place of the wrong ones."""
+        was = entry.tx
+        growth = len(tx.raw) - len(was.raw)
+        if (
+            tx.raw == was.raw
+            or self._bytes + growth > self._bounds.bytes_max
+            or self.is_signed_as_due(was)
+            or not self.is_signed_as_due(tx)
+        ):
+            return Taken.ALREADY_WAITING
+        for share in self._shares(entry.organisation):
+            share.bytes += growth
+        self._bytes += growth
+        del self._waiting[was.raw]
+        self._waiting[tx.raw] = entry.tx = tx
+        if self._parsed.pop(tx.raw, None) is not None:
+            self._parsed_bytes -= len(tx.raw)
+        entry.sent_ms = now_ms
         self._fresh[tx.tx_id] = None
         return Taken.NEW
 

@@ -14,6 +14,7 @@ from config.model import NO_PATH
 from consensus.config import ConsensusConfig
 from consensus.journal import JournalDamaged, Snapshot
 from consensus.machine import Machine
+from ledger.apply import RULES
 from ledger.blocks import Tip
 from ledger.chain import Chain
 from ledger.genesis import Founding, GenesisInvalid, read_genesis
@@ -99,6 +100,7 @@ def assemble(
         )
         chain = open_chain(founding, database, tables, mempool)
         mempool.is_authors_own = lambda tx: is_authors_own(chain.final_state(), tx)
+        mempool.is_signed_as_due = lambda tx: RULES[tx.kind].authorise(chain.final_state(), tx) is None
     except Exception:
         database.close()
         raise

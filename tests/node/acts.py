@@ -33,6 +33,12 @@ def signed(genesis_hash: bytes, body: transaction_pb2.Body, *keys: SigningKey) -
     return transaction.SerializeToString(deterministic=True)
 
 
+def signed_by_others(genesis_hash: bytes, raw: bytes, *keys: SigningKey) -> bytes:
+    """The same transaction with the signatures of `keys` alone."""
+    body = transaction_pb2.Body.FromString(transaction_pb2.SignedTransaction.FromString(raw).body)
+    return signed(genesis_hash, body, *keys)
+
+
 def open_accounts(
     genesis_hash: bytes,
     accounts: Iterable[str] = (COOP, OTHER),

@@ -12,8 +12,8 @@ from node import mempool as module
 from node.closer import STAGGER_MS, TRY_AGAIN_MS, Closer
 from node.mempool import Mempool, Taken
 from node.outcomes import REFUSALS_REMEMBERED_MAX, Expired, Final, Outcomes, Settled
-from tests.node.acts import COOP, OTHER, transfer
-from tests.node.founders import Founder
+from tests.node.acts import COOP, OTHER, signed_by_others, transfer
+from tests.node.founders import Founder, key_of
 
 HASH = b"\x05" * 32
 NOW = 1_000_000
@@ -58,6 +58,55 @@ def test_the_same_transaction_waits_once() -> None:
     assert Taken.NEW is mempool.add(tx, NOW, is_local=False)
     assert Taken.ALREADY_WAITING is mempool.add(tx, NOW, is_local=True)
     assert len(mempool) == 1
+
+
+def wrong_and_right() -> tuple[Mempool, ParsedTransaction, ParsedTransaction]:
+    """A mempool, and one transaction with a signature too many, and with those that are due."""
+    due = {key_of(COOP).public_key}
+    parse = pool().parse
+    mempool = Mempool(MempoolSection(), parse, is_signed_as_due=lambda tx: tx.signers == due)
+    right = transfer(HASH)
+    wrong = signed_by_others(HASH, right, key_of(COOP), key_of(OTHER))
+    return mempool, parsed(mempool, wrong), parsed(mempool, right)
+
+
+def test_the_right_signatures_take_the_place_of_wrong_ones() -> None:
+    mempool, wrong, right = wrong_and_right()
+    (behind,) = some(mempool, 1)
+    for tx in (wrong, behind):
+        assert Taken.NEW is mempool.add(tx, NOW, is_local=False)
+    mempool.take_fresh()
+    assert Taken.NEW is mempool.add(right, NOW + 1_000, is_local=True)
+    assert list(mempool.candidates()) == [right, behind]
+    assert mempool.take_fresh() == [right.tx_id]
+    assert mempool.bytes_waiting == len(right.raw) + len(behind.raw)
+    assert mempool.due_again(NOW + 2_999) == []
+    assert mempool.due_again(NOW + 3_000) == [right.raw]
+    assert len(mempool.remove([right.tx_id, behind.tx_id])) == 2
+    assert mempool.bytes_waiting == 0
+
+
+def test_wrong_signatures_take_no_place_of_right_ones_nor_of_each_other() -> None:
+    mempool, wrong, right = wrong_and_right()
+    wrong_too = parsed(mempool, signed_by_others(HASH, right.raw, key_of(OTHER)))
+    for first, second in ((right, wrong), (wrong, wrong_too)):
+        assert Taken.NEW is mempool.add(first, NOW, is_local=True)
+        assert Taken.ALREADY_WAITING is mempool.add(second, NOW, is_local=True)
+        assert list(mempool.candidates()) == [first]
+        mempool.remove([first.tx_id])
+
+
+def test_the_right_signatures_too_are_within_the_bounds() -> None:
+    mempool, _, right = wrong_and_right()
+    few = parsed(mempool, signed_by_others(HASH, right.raw))
+    bounded = Mempool(
+        MempoolSection(bytes_max=len(few.raw), transactions_max=1, per_organisation_max=1),
+        mempool.parse,
+        is_signed_as_due=lambda tx: bool(tx.signers),
+    )
+    assert Taken.NEW is bounded.add(few, NOW, is_local=True)
+    assert Taken.ALREADY_WAITING is bounded.add(right, NOW, is_local=True)
+    assert list(bounded.candidates()) == [few]
 
 
 def test_the_number_is_bounded() -> None:

@@ -20,8 +20,8 @@ from node.outcomes import Final
 from node.stream import Stream
 from proofs.domains import tx_id
 from proofs.receipts import verify_receipt
-from tests.node.acts import open_accounts, transfer
-from tests.node.founders import write_network
+from tests.node.acts import COOP, OTHER, open_accounts, signed_by_others, transfer
+from tests.node.founders import key_of, write_network
 from tests.node.running import Rounds, running_node, tick
 
 UNKNOWN = pb.OUTCOME_KIND_UNKNOWN
@@ -44,6 +44,19 @@ async def outcomes_of(node: Node, *raws: bytes) -> list[pb.Outcome]:
 def stream_of(node: Node) -> Stream:
     service = node.ledger_service()
     return Stream(service._submissions, service._doors, service.turns.of("10.0.0.1"))
+
+
+@pytest.mark.parametrize("signers", [(), (OTHER,), (COOP, OTHER)])
+async def test_who_signs_anothers_transaction_wrongly_does_not_keep_it_out(
+    alone: Node, signers: tuple[str, ...]
+) -> None:
+    genesis_hash = alone.parts.founding.hash
+    right = transfer(genesis_hash)
+    wrong = signed_by_others(genesis_hash, right, *map(key_of, signers))
+    outcomes = await outcomes_of(alone, wrong, right)
+    assert [each.kind for each in outcomes] == [pb.OUTCOME_KIND_FINAL] * 2, outcomes[1].refusal.message
+    logged = alone.parts.tables.transaction(outcomes[1].tx_id)
+    assert logged is not None and logged.raw == right
 
 
 async def test_receipts_are_made_of_what_a_stream_sends_next_only(alone: Node) -> None:
