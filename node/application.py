@@ -93,10 +93,10 @@ class LedgerApplication:
 
     def executable_pending(self, parent: bytes) -> bool | None:
         """See `consensus.application.Application.executable_pending`."""
+        if not self._chain.knows(parent):
+            return False
         fresh = self._mempool.take_fresh()
         if parent != self._probed_parent:
-            if not self._chain.knows(parent):
-                return False
             self._probed_parent = parent
             self._in_flight = self._transactions_up_to(parent)
             self._unprobed = deque(self._mempool.tx_ids())

@@ -21,6 +21,7 @@ from node.application import (
     LedgerApplication,
 )
 from node.mempool import Mempool
+from proofs.domains import block_digest
 from tests.audit.history import History
 from tests.vectors.founding import key
 
@@ -38,12 +39,12 @@ class Node:
     def __init__(self, history: History) -> None:
         reader = MemoryReader(history.document.state_tree_bits)
         reader.write(Chain.founding_records(history.founding))
-        chain = Chain(history.founding, reader, None)
+        self.chain = Chain(history.founding, reader, None)
         self.mempool = Mempool(MempoolSection(), lambda raw: parse_transaction(raw, history.hash))
         self.now_ms = START_MS
         self.each_takes_ms = 0
         self.refused: list[bytes] = []
-        self.application = LedgerApplication(chain, self.mempool, lambda: self.now_ms, self._refuse)
+        self.application = LedgerApplication(self.chain, self.mempool, lambda: self.now_ms, self._refuse)
 
     def _refuse(self, tx_id: bytes, _: Refusal) -> None:
         self.now_ms += self.each_takes_ms
@@ -116,6 +117,30 @@ def test_where_nothing_that_waits_is_executable_that_is_known_in_the_end(history
     waiting(node, history, PROBED_A_STEP)
     assert node.application.executable_pending(history.hash) is False
     assert len(node.mempool) == 0
+
+
+def test_what_came_is_looked_at_though_a_block_was_asked_for_first_that_is_not_known(
+    history: History,
+) -> None:
+    node = Node(history)
+    assert node.application.executable_pending(history.hash) is False
+    waiting(node, history, 1, good=0)
+    assert node.application.executable_pending(b"\x01" * 32) is False
+    assert node.application.executable_pending(history.hash) is True
+
+
+def test_on_a_block_that_is_no_longer_known_there_is_no_work(history: History) -> None:
+    node = Node(history)
+    slots = [
+        BlockSlot(history.hash, epoch=0, view=view, leader=1, with_transactions=False) for view in (1, 2)
+    ]
+    left, final = (node.application.build(slot) for slot in slots)
+    assert left is not None and final is not None
+    assert node.application.executable_pending(block_digest(left.header)) is False
+    node.chain.finalise(block_digest(final.header))
+    waiting(node, history, 1, good=0)
+    assert node.application.executable_pending(block_digest(left.header)) is False
+    assert node.application.executable_pending(block_digest(final.header)) is True
 
 
 def test_a_step_looks_at_no_more_once_it_has_taken_long(history: History) -> None:
