@@ -103,6 +103,9 @@ class LedgerApplication:
             self._executable = None
         else:
             self._unprobed.extend(fresh)
+            if len(self._unprobed) > 2 * len(self._mempool) + PROBED_A_STEP:
+                # What was refused when a client asked is gone; no block comes, and it would pile up.
+                self._unprobed = deque(dict.fromkeys(filter(self._mempool.__contains__, self._unprobed)))
         if self._executable is not None and self._executable in self._mempool:
             if 0 <= self._clock_ms() - self._looked_ms < LOOK_AGAIN_MS:  # a clock may be set back
                 return True

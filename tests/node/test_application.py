@@ -129,6 +129,21 @@ def test_what_came_is_looked_at_though_a_block_was_asked_for_first_that_is_not_k
     assert node.application.executable_pending(history.hash) is True
 
 
+def test_what_comes_and_goes_while_no_block_becomes_final_is_not_kept(history: History) -> None:
+    """While most validators are away, clients are told at once what is refused, and it waits no longer."""
+    node = Node(history)
+    ids = waiting(node, history, 1, good=0)
+    for _ in range(500):
+        gone = waiting(node, history, 1)
+        assert node.application.executable_pending(history.hash) is True
+        node.mempool.remove(gone)
+    ids += waiting(node, history, 1, good=0)
+    assert node.application.executable_pending(history.hash) is True
+    kept = node.application._unprobed
+    assert len(kept) <= 2 * len(node.mempool) + PROBED_A_STEP
+    assert kept[-1] == ids[-1]
+
+
 def test_on_a_block_that_is_no_longer_known_there_is_no_work(history: History) -> None:
     node = Node(history)
     slots = [
