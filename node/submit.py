@@ -94,7 +94,6 @@ class Submissions:
         """Takes a batch in and waits up to `wait_ms`. Raises TooMany, MempoolFull: nothing could be taken."""
         collector = Collector()
         deadline = deadline_in(request.wait_ms)
-        known: dict[bytes, Said] = {}
         order: list[tuple[bytes, Said | None]] = []
         turned_away: list[Taken] = []
         try:
@@ -102,18 +101,17 @@ class Submissions:
                 async with turn:
                     taken = self.take_chunk(chunk, collector, turned_away)
                 order += taken
-                known.update({tx_id: said for tx_id, said in taken if said is not None})
                 await asyncio.sleep(0)
             if turned_away and len(turned_away) == len(request.transactions):
                 raise MempoolFull(_full_words(turned_away[0]), RETRY_FULL_MS)
             await _wait_for(collector, deadline)
-            known.update(collector.take())
+            known = dict(collector.take())
         finally:
             left = set(collector.waiting)
             self._doors.outcomes.unwatch(left, collector)
         await self._ask_why(sorted(left), known, turn)
-        # What has no id, since it cannot be read, is not asked for by it.
-        outcomes = [outcome_of(tx_id, (not tx_id and said) or known[tx_id]) for tx_id, said in order]
+        # What was known at once is of those bytes: others of the same id may have other signatures.
+        outcomes = [outcome_of(tx_id, said or known[tx_id]) for tx_id, said in order]
         if request.want_receipts:
             await self._add_receipts(outcomes, turn)
         return pb.SubmitResponse(outcomes=outcomes)

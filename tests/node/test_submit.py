@@ -59,6 +59,18 @@ async def test_who_signs_anothers_transaction_wrongly_does_not_keep_it_out(
     assert logged is not None and logged.raw == right
 
 
+async def test_what_is_final_is_said_to_be_though_the_same_body_comes_again_with_a_broken_signature(
+    alone: Node,
+) -> None:
+    raw = transfer(alone.parts.founding.hash)
+    await outcomes_of(alone, raw)
+    broken = raw[:-1] + bytes([raw[-1] ^ 1])
+    first, second = await outcomes_of(alone, raw, broken)
+    assert first.kind == pb.OUTCOME_KIND_FINAL
+    assert second.kind == pb.OUTCOME_KIND_REFUSED and "does not verify" in second.refusal.message
+    assert first.tx_id == second.tx_id
+
+
 async def test_receipts_are_made_of_what_a_stream_sends_next_only(alone: Node) -> None:
     """Each is a hundred times its outcome: a client that reads nothing would have tens of thousands made."""
     raw = transfer(alone.parts.founding.hash)
