@@ -53,6 +53,7 @@ def check(config: NodeConfig, *, ports: bool = True) -> list[Problem]:
     problems += _peers(config, genesis, own)
     problems += _tls(config)
     problems += _addresses(config, ports)
+    problems += _variables(config)
     return problems
 
 
@@ -223,6 +224,16 @@ def _addresses(config: NodeConfig, ports: bool) -> list[Problem]:
         elif ports and port:
             problems += _port_taken(f"listen.{name}", host, port)
         seen.append((host, port, name))
+    return problems
+
+
+def _variables(config: NodeConfig) -> list[Problem]:
+    """Not fatal: another program may have set them."""
+    problems = []
+    for name, meant in config.unknown_variables.items():
+        hint = f"did you mean {meant}?" if meant else "correct it (`ayni config reference`), or unset it"
+        text = f"it sets nothing, for there is no such key; {hint}"
+        problems.append(Problem(f"environment variable {name}", text, fatal=False))
     return problems
 
 

@@ -23,6 +23,8 @@ ENVIRONMENT_PREFIX = "AYNI_"
 CONFIG_BYTES_MAX = 1024 * 1024
 MESSAGE_CHARACTERS_MAX = 500
 PROBLEMS_MAX = 20
+VARIABLE_LIKENESS = 0.85
+"""From which a variable is taken for another one misspelt; 1 is the same name."""
 _PORT = re.compile(r"[0-9]{1,5}")
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
 
@@ -85,12 +87,13 @@ def load(
     faults = Faults()
     given = _from_file(table, file, faults)
     given.update(_from_environment(environ or {}))
+    unknown = _unknown_variables(environ or {})
     given.update(_from_flags(overrides or {}, faults))
     sections = {name: _section(name, cls, given, faults) for name, cls in SECTIONS.items()}
     peers = _peers(table, file, faults)
     if faults.found:
         raise ConfigError(*faults.found)
-    return NodeConfig(**sections, peers=peers, source=str(file))
+    return NodeConfig(**sections, peers=peers, source=str(file), unknown_variables=unknown)
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -147,6 +150,23 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
                 source = f"environment variable {variable}"
                 given[f"{name}.{field_name}"] = Given(environ[variable], source, Path.cwd(), True)
     return given
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables that look as if they were this node's and are none, each with what it may have meant.
+
+    The client's (`AYNI_HOME`, …) look like none; those that a container's host sets may (`AYNI_NODE_PORT`).
+    """
+    known = [_variable(f"{name}.{each}") for name, section in SECTIONS.items() for each in _names(section)]
+    prefixes = tuple([f"{ENVIRONMENT_PREFIX}{name.upper()}_" for name in (*SECTIONS, "peers")])
+    unknown = {}
+    for name in sorted(environ):
+        if name in known or not name.startswith(ENVIRONMENT_PREFIX):
+            continue
+        close = get_close_matches(name, known, 1, VARIABLE_LIKENESS)
+        if close or name.startswith(prefixes):
+            unknown[name] = close[0] if close else ""
+    return unknown
 
 
 def _from_flags(overrides: Mapping[str, str], faults: Faults) -> dict[str, Given]:

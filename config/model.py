@@ -27,6 +27,7 @@ A file looks like this; paths are relative to the file:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,8 @@ class NodeConfig:
     log: LogSection = field(default_factory=LogSection)
     source: str = ""
     """The file it was read from, for messages."""
+    unknown_variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables that set nothing, each with the one that it may have meant, or ""."""
 
 
 SECTIONS: dict[str, type] = {

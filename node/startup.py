@@ -74,7 +74,7 @@ def prepare(config: NodeConfig) -> Prepared:
         raise StartError(str(error)) from None
     database = Database(config.node.data_dir, founding.hash)
     prepared = assemble(config, founding, consensus_key, service_key, database, wall_clock_ms)
-    for problem in problems:  # a certificate that soon expires
+    for problem in problems:  # a certificate that soon expires, a variable that sets nothing
         prepared.parts.log.warning("configuration", problem=str(problem))
     return prepared
 

@@ -59,6 +59,29 @@ def test_the_environment_overrides_the_file_and_flags_override_both(tmp_path: Pa
     assert (loaded.listen.client, loaded.listen.peer) == ("127.0.0.1:3", "127.0.0.1:2")
 
 
+def test_a_misspelt_variable_is_a_warning_that_says_what_it_may_have_meant(tmp_path: Path) -> None:
+    environ = {
+        "AYNI_LISTEN_CLINT": "127.0.0.1:2",
+        "AYNI_LISEN_PEER": "127.0.0.1:2",
+        "AYNI_NODE_SERVICE_HOST": "10.0.0.1",
+    }
+    problems = [each for each in check(load(write(tmp_path, MINIMAL), environ)) if not each.fatal]
+    assert [str(each) for each in problems] == [
+        "environment variable AYNI_LISEN_PEER: it sets nothing, for there is no such key; "
+        "did you mean AYNI_LISTEN_PEER?",
+        "environment variable AYNI_LISTEN_CLINT: it sets nothing, for there is no such key; "
+        "did you mean AYNI_LISTEN_CLIENT?",
+        "environment variable AYNI_NODE_SERVICE_HOST: it sets nothing, for there is no such key; "
+        "correct it (`ayni config reference`), or unset it",
+    ]
+
+
+def test_the_variables_of_other_programs_are_no_business_of_the_node(tmp_path: Path) -> None:
+    names = ("HOME", "NETWORK", "NODE", "KEYSTORE", "KEYSTORE_PASSWORD", "KEYSTORE_PASSWORD_FILE", "DEBUG")
+    environ = {f"AYNI_{name}": "x" for name in (*names, "VENV", "PYTHON", "TLS_KEY")}
+    assert load(write(tmp_path, MINIMAL), environ).unknown_variables == {}
+
+
 def test_numbers_and_truth_values_are_read_from_the_environment(tmp_path: Path) -> None:
     environ = {"AYNI_NODE_CLOSE_PERIODS": "false", "AYNI_CONSENSUS_TIMEOUT_MS": "250"}
     loaded = load(write(tmp_path, MINIMAL), environ)
