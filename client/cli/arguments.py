@@ -19,7 +19,7 @@ from ayni.v1 import keys_pb2, members_pb2
 from client import transactions
 from client.contacts import keys_named
 from client.errors import KeyProblem, UsageProblem
-from client.output import Unit, parse_amount, parse_day
+from client.output import Unit, duration_ms, parse_amount, parse_day
 from client.stamps import now_ms
 from ledger import limits
 
@@ -135,6 +135,17 @@ def basis_points(text: str) -> int:
             f"'{text}' is not a percentage.", "It has at most two decimals.", "Write it like 60 or 12.5."
         )
     return int(found[1]) * 100 + int((found[2] or "").ljust(2, "0"))
+
+
+def parameter_value(name: str, text: str, unit: Unit | None) -> int:
+    """The value of a parameter of the network by its word, of `unit` or network-wide. Raises UsageProblem."""
+    match name:
+        case "period-min":
+            return duration_ms(text)
+        case "unattested-max" if unit:
+            return amount_or_zero(text, unit)
+        case _:
+            return basis_points(text)
 
 
 def value_date(text: str) -> int:

@@ -23,6 +23,7 @@ from client.cli.arguments import (
     key_options,
     key_set_from,
     one_of,
+    parameter_value,
     start_of_day_ms,
 )
 from client.cli.decision_files import missing_signers, read_decision, show_draft
@@ -180,10 +181,8 @@ def draft_parameter(context: Context, name: str, value: str, code: str, **draft:
             "Only period-min is network-wide; the others are set per unit.",
             "Leave out --unit." if code else f"Give --unit: {', '.join(sorted(context.units))}.",
         )
-    if code:
-        context.unit(code)
     number = next(number for number, word in PARAMETERS.items() if word == name)
-    figure = _parameter_value(context, name, value, code)
+    figure = parameter_value(name, value, context.unit(code) if code else None)
     _, least, most = limits.PARAMETER_BOUNDS[number]
     parameter = genesis_pb2.Parameter(unit=code, value=figure)
     parameter.name = number  # type: ignore[assignment]  # a key of PARAMETERS is a ParameterName
@@ -198,16 +197,6 @@ def draft_parameter(context: Context, name: str, value: str, code: str, **draft:
             "Choose another value.",
         )
     _write_draft(context, members_pb2.DecisionItem(parameter=parameter), "", **draft)
-
-
-def _parameter_value(context: Context, name: str, value: str, code: str) -> int:
-    match name:
-        case "period-min":
-            return duration_ms(value)
-        case "unattested-max":
-            return amount_or_zero(value, context.unit(code))
-        case _:
-            return basis_points(value)
 
 
 def _write_draft(

@@ -12,16 +12,17 @@ from datetime import datetime
 from typing import Any
 
 from ayni.v1 import genesis_pb2, keys_pb2
-from client.cli.arguments import amount_or_zero, basis_points
+from client.cli.arguments import amount_or_zero, parameter_value
 from client.errors import ClientError
 from client.founding import STATE_TREE_BITS_DEFAULT, Founding, unsigned
-from client.output import Unit, duration_ms, units_of
+from client.output import Unit, units_of
 from client.views.pool import PARAMETERS
 from proofs.words import printable
 
-SCALES = {"mutual credit": 100, "hours": 60}
-"""What a unit's nature is called, and how many smallest parts one has when it is not said."""
 NATURES = {"mutual credit": genesis_pb2.NATURE_MUTUAL_CREDIT, "hours": genesis_pb2.NATURE_HOURS}
+"""What a unit's nature is called in the files."""
+SCALES = {"mutual credit": 100, "hours": 60}
+"""By its nature, how many smallest parts make one of a unit when the file does not say."""
 _UINT32_MAX = (1 << 32) - 1
 
 
@@ -182,13 +183,7 @@ def _parameter(table: _Table, units: Mapping[str, Unit]) -> genesis_pb2.Paramete
     if code and code not in units:
         raise FilesInvalid(f"{table.path('unit')}: there is no unit {code}; known are {', '.join(units)}")
     try:
-        match name:
-            case "period-min":
-                figure = duration_ms(value)
-            case "unattested-max" if code:
-                figure = amount_or_zero(value, units[code])
-            case _:
-                figure = basis_points(value)
+        figure = parameter_value(name, value, units.get(code))
     except ClientError as problem:
         raise FilesInvalid(
             f"{table.path('value')}: {problem.what} {problem.why} {problem.next_step}"
