@@ -139,9 +139,7 @@ def show(context: Context, path: Path) -> ExitCode:
 
 def _read(path: Path) -> Founding:
     try:
-        return founding.read(read_bounded(path, GENESIS_BYTES_MAX))
-    except OSError as error:
-        raise UsageProblem(f"{path} cannot be read.", f"{error.strerror}.", "Check the path.") from error
+        return founding.read(_content(path, GENESIS_BYTES_MAX))
     except ValueError as error:
         raise UsageProblem(
             f"{path} is no genesis.", f"{error}.", "Make it anew with `ayni genesis make`."
@@ -150,13 +148,18 @@ def _read(path: Path) -> Founding:
 
 def _text(path: Path) -> str:
     try:
-        return read_bounded(path, FILE_BYTES_MAX).decode()
-    except OSError as error:
-        raise UsageProblem(f"{path} cannot be read.", f"{error.strerror}.", "Check the path.") from error
+        return _content(path, FILE_BYTES_MAX).decode()
     except ValueError as error:
         raise UsageProblem(
             f"{path} is no founders' file.", f"{error}.", "Save it as text in UTF-8."
         ) from error
+
+
+def _content(path: Path, bytes_max: int) -> bytes:
+    try:
+        return read_bounded(path, bytes_max)
+    except OSError as error:
+        raise UsageProblem(f"{path} cannot be read.", f"{error.strerror}.", "Check the path.") from error
 
 
 def _node_key(path: Path) -> SigningKey:
