@@ -1,7 +1,7 @@
 """Transactions on their way from clients to the peers: gathered while many come, at once while few do.
 
-Decides only when. A frame costs a node that reads it about what verifying three transactions costs, so
-clients that send each transaction in a call of its own must not make a frame of each. Nothing waits while
+Decides only when. A frame costs whoever writes and whoever reads it something of its own, whatever it holds,
+so clients that send each transaction in a call of its own must not make a frame of each. Nothing waits while
 calls are rare. No proposal waits for this: it holds its transactions whole, whether they were sent or not.
 """
 
@@ -11,10 +11,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-REST_SECONDS: Final = 0.005
+GATHER_SECONDS: Final = 0.005
 """How long no frame follows another, for each call whose transactions were in that one,"""
-REST_SECONDS_MAX: Final = 0.04
-"""and at most. While calls stay rarer than REST_SECONDS nothing waits; after a burst, some frames later."""
+GATHER_SECONDS_MAX: Final = 0.04
+"""and at most. While calls stay rarer than GATHER_SECONDS nothing waits; after a burst, some frames later."""
 GATHERED_MAX: Final = 64
 """So many transactions go at once: they are worth a frame."""
 
@@ -45,7 +45,7 @@ class Forwarding:
         self._send(raws)
         if self._rest is not None:
             self._rest.cancel()
-        rest = min(REST_SECONDS * calls, REST_SECONDS_MAX)
+        rest = min(GATHER_SECONDS * calls, GATHER_SECONDS_MAX)
         self._rest = asyncio.get_running_loop().call_later(rest, self._rested)
 
     def _rested(self) -> None:

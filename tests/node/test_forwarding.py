@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from node.forwarding import GATHERED_MAX, REST_SECONDS_MAX, Forwarding
+from node.forwarding import GATHERED_MAX, GATHER_SECONDS_MAX, Forwarding
 from tests.sim.clock import SimulatedLoop, rest
 
 Sent = list[tuple[int, list[bytes]]]
@@ -100,7 +100,7 @@ def test_everything_is_sent_once_and_in_order_and_waits_no_longer_than_the_bound
 
     sent = [(at, int(raw)) for at, frame in frames_of(scene) for raw in frame]
     assert [number for _, number in sent] == list(range(len(put_ms)))
-    assert max(at - put_ms[number] for at, number in sent) <= 1_000 * REST_SECONDS_MAX
+    assert max(at - put_ms[number] for at, number in sent) <= 1_000 * GATHER_SECONDS_MAX
 
 
 @pytest.mark.parametrize("size", [1, GATHERED_MAX - 1])
