@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from node.forwarding import GATHERED_MAX, GATHER_SECONDS_MAX, Forwarding
+from node.forwarding import GATHER_SECONDS_MAX, GATHERED_MAX, Forwarding
 from tests.sim.clock import SimulatedLoop, rest
 
 Sent = list[tuple[int, list[bytes]]]
