@@ -327,10 +327,8 @@ def test_what_is_forgotten_of_what_was_taken_back_is_found_in_its_block(
     assert finding.message.startswith("taken back: the state says 59; recomputed")
 
 
-def test_what_has_expired_and_is_taken_back_is_found_in_its_block(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """E3: an expired lot is used for nothing."""
+def neighbours() -> tuple[History, str, str, str]:
+    """A host of hours, and two who serve each other through it."""
     history = History()
     host, aiko, ken = "japan/tokyo", "japan/tokyo:aiko", "japan/tokyo:ken"
     history.block(history.decide(accredit(host), ceiling(host, "HRS", 900)))
@@ -338,6 +336,14 @@ def test_what_has_expired_and_is_taken_back_is_found_in_its_block(
         history.tx(host, open_accounts={"accounts": [opened(aiko), opened(ken)]}),
         history.tx("japan", define_class=hours_class()),
     )
+    return history, host, aiko, ken
+
+
+def test_what_has_expired_and_is_taken_back_is_found_in_its_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E3: an expired lot is used for nothing."""
+    history, host, aiko, ken = neighbours()
     line = {"served_by": aiko, "recipient": ken, "amount_minor": 7, "organisation": {}}
     dated = {**line, "value_date": VALUE_DATE - 100}
     record = history.tx(host, record_service={"class_id": HOURS, "lines": [dated]})
@@ -385,13 +391,7 @@ def test_history_is_recomputed_whatever_the_number_of_members(tmp_path: Path) ->
 
 def test_a_full_holding_is_recomputed_as_the_rules_keep_it(tmp_path: Path) -> None:
     """E3: the two oldest lots of one issuer become one, on both sides; some of them have expired."""
-    history = History()
-    host, aiko, ken = "japan/tokyo", "japan/tokyo:aiko", "japan/tokyo:ken"
-    history.block(history.decide(accredit(host), ceiling(host, "HRS", 900)))
-    history.block(
-        history.tx(host, open_accounts={"accounts": [opened(aiko), opened(ken)]}),
-        history.tx("japan", define_class=hours_class()),
-    )
+    history, host, aiko, ken = neighbours()
     line = {"served_by": aiko, "recipient": ken, "amount_minor": 1, "organisation": {}}
     for days_ago, count in ((100, 3), (7, 800), (1, 220), (0, 30), (90, 2)):
         dated = {**line, "value_date": VALUE_DATE - days_ago}
