@@ -70,7 +70,8 @@ class Client:
 
         The same bytes are sent again, to other nodes too, until each outcome is known; what is not known
         in time comes back as unknown. Raises NoNode when no node took any, VerificationFailed when a
-        receipt does not verify. For thousands use client.flow.
+        receipt does not verify, UsageProblem before anything is sent when bytes are no transaction. For
+        thousands use client.flow.
         """
         if not transactions:
             return []

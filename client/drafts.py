@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from ayni.v1 import entitlements_pb2, pool_pb2, transaction_pb2
 from client.errors import UsageProblem
 from client.stamps import Stamp
 from ledger import limits
 from proofs import domains
+from proofs.density import TooManyParts, check_parts
 from proofs.signing import SigningKey
 
 Payload = Message
@@ -104,6 +105,26 @@ def signers_of(body: transaction_pb2.Body, also: Iterable[str] = ()) -> tuple[st
 def id_of(transaction: bytes) -> bytes:
     """The id of a signed transaction. Raises google.protobuf's DecodeError on other bytes."""
     return domains.tx_id(transaction_pb2.SignedTransaction.FromString(transaction).body)
+
+
+def checked_id(transaction: bytes) -> bytes:
+    """The id of bytes that are to be handed in. Raises UsageProblem when no node can read them."""
+    why = ""
+    try:
+        check_parts(transaction_pb2.SignedTransaction, transaction, limits.SIGNED_FIELDS_MAX)
+        if not transaction_pb2.SignedTransaction.FromString(transaction).body:
+            why = "They have no body."
+    except (DecodeError, TooManyParts) as error:
+        why = f"{error}."
+    if len(transaction) > limits.TRANSACTION_BYTES_MAX:
+        why = f"They are {len(transaction):,}, at most {limits.TRANSACTION_BYTES_MAX:,} travel in one."
+    if why:
+        raise UsageProblem(
+            "The bytes handed in are no signed transaction.",
+            why,
+            "Hand in what `client.drafts.sign` returns.",
+        )
+    return id_of(transaction)
 
 
 def sign(draft: Draft, keys: Iterable[SigningKey], genesis_hash: bytes) -> bytes:

@@ -7,7 +7,8 @@ time, and when it is given up. Never makes a transaction: the same bytes are sen
     for outcome in flow(client, transactions, window=4000, batch=200):
         ...                                     # in any order; one for each transaction
 
-The source is read, and requests are sent, on a thread of grpc; outcomes come out on the caller's.
+The source is read, and requests are sent, on a thread of grpc; outcomes come out on the caller's. A message
+is sent when it is full or the source at its end: of a source that pauses, `batch=1` keeps nothing waiting.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import grpc
 from ayni.v1 import ledger_service_pb2
 from client.api import Client
 from client.channels import Node, NotThisNode, no_node, translated
-from client.drafts import id_of
+from client.drafts import checked_id, id_of
 from client.errors import VerificationFailed
 from client.outcomes import Kind, Outcome, judged, outcome_of
 from client.stamps import now_ms
@@ -51,9 +52,10 @@ def flow(
 ) -> Iterator[Outcome]:
     """Hands in transactions, at most `window` on their way at once, `batch` in a message.
 
-    Yields one outcome for each, in any order. When no node told any outcome for `give_up_s` seconds, as
-    when a quorum of them is down, what was sent comes back as unknown; if the source had more, NoNode is
-    raised then. With
+    Yields one outcome for each, in any order; what the source gives twice may have one for both. When no
+    node told any outcome for `give_up_s` seconds, as when a quorum of them is down, what was sent comes back
+    as unknown; if the source had more, NoNode is raised then. An error of the source, and UsageProblem for
+    bytes that are no transaction, end it: they are raised once what was sent before has its outcomes. With
     `want_receipts` each final outcome is believed only with a receipt that verifies. Raises ClientError.
     """
     run = _Flow(client, transactions, window, min(batch, BATCH_TRANSACTIONS_MAX), want_receipts)
@@ -67,11 +69,14 @@ def flow(
             except NotThisNode as failure:
                 failures.append((node, failure))
                 if run.recall() > give_up_s:
-                    yield from run.give_up()
-                    if not run.exhausted:
+                    sent, more = run.give_up()
+                    yield from sent
+                    if more:
                         raise no_node(client.network, failures) from failure
+                    run.raise_error()
                     return
                 time.sleep(max(RECONNECT_SECONDS, min(failure.retry_after_ms / 1000, 2.0)))
+    run.raise_error()
 
 
 class _Stream:
@@ -93,7 +98,7 @@ class _Flow:
         self._source = iter(source)
         self._source_lock = threading.Lock()
         self.exhausted = False
-        """Whether the source was read to its end."""
+        """Whether the source was read to its end, or to its error."""
         self._error: BaseException | None = None
         self._window, self._batch, self._want_receipts = window, batch, want_receipts
         self._changed = threading.Condition()
@@ -125,17 +130,20 @@ class _Flow:
                         self._told()
                         yield outcome
         except grpc.RpcError as error:
-            raise (self._error or translated(error)) from error
+            raise translated(error) from error
         finally:
             with self._changed:
                 stream.open = False
                 self._changed.notify_all()
             if stream.call is not None:
                 stream.call.cancel()
-        if self._error is not None:
-            raise self._error
         if not self.finished():
             raise NotThisNode("it ended the stream", sent=True)
+
+    def raise_error(self) -> None:
+        """Raises what ended the source, if anything did."""
+        if self._error is not None:
+            raise self._error
 
     def recall(self) -> float:
         """What was on its way through a broken stream is sent again; seconds since an outcome was told."""
@@ -146,11 +154,13 @@ class _Flow:
             self._waiting_since = now if self._waiting_since is None else self._waiting_since
             return now - self._waiting_since
 
-    def give_up(self) -> Iterator[Outcome]:
-        """What has no outcome, as unknown."""
-        self.recall()
-        for raw in [*self._again, *(raw for _, _, raw in self._later)]:
-            yield Outcome(id_of(raw), Kind.UNKNOWN)
+    def give_up(self) -> tuple[list[Outcome], bool]:
+        """What was sent and has no outcome, as unknown; whether the source had more."""
+        with self._changed:
+            left = [*self._on_the_way.values(), *self._again, *(raw for _, _, raw in self._later)]
+            return [
+                Outcome(id_of(raw), Kind.UNKNOWN) for raw in left
+            ], not self.exhausted or self._in_hand > 0
 
     def _take(self, message: ledger_service_pb2.Outcome) -> Outcome | None:
         if not message.tx_id:
@@ -206,23 +216,24 @@ class _Flow:
         return 0
 
     def _gather(self, most: int, stream: _Stream) -> list[bytes]:
-        taken: list[bytes] = []
-        size = 0
-        while len(taken) < most and size < BATCH_BYTES_MAX:
-            raw = self._next()
-            if raw is None:
-                break
-            taken.append(raw)
-            size += len(raw)
-        ids = [id_of(raw) for raw in taken]
+        """What is sent next: what must be sent again comes first, and waits for no source."""
+        with self._changed:
+            if not stream.open:
+                return []
+            if self._again:
+                return self._sent(_popped(self._again, most))
+        taken = self._read(most)
         with self._changed:
             self._in_hand -= len(taken)
-            if not stream.open:  # the next stream sends them
-                self._again.extend(taken)
-                return []
-            if self._waiting_since is None:
-                self._waiting_since = time.monotonic()
-            self._on_the_way.update(zip(ids, taken, strict=True))
+            if stream.open:
+                return self._sent(taken)
+            self._again.extend(taken)  # the next stream sends them
+        return []
+
+    def _sent(self, taken: list[bytes]) -> list[bytes]:
+        if self._waiting_since is None:
+            self._waiting_since = time.monotonic()
+        self._on_the_way.update((id_of(raw), raw) for raw in taken)
         return taken
 
     def _told(self) -> None:
@@ -238,27 +249,40 @@ class _Flow:
     def _done(self) -> bool:
         return self.exhausted and not (self._on_the_way or self._again or self._later or self._in_hand)
 
-    def _next(self) -> bytes | None:
-        with self._changed:
-            if self._again:
-                self._in_hand += 1
-                return self._again.popleft()
+    def _read(self, most: int) -> list[bytes]:
+        """The next ones of the source; whatever is wrong with it ends it, and is raised by `raise_error`."""
+        taken: deque[bytes] = deque()
+        size = 0
         with self._source_lock:
-            if self.exhausted:
-                return None
-            error: BaseException | None = None
-            try:
-                raw = next(self._source)
+            while len(taken) < most and size < BATCH_BYTES_MAX and not self.exhausted:
+                error: BaseException | None = None
+                try:
+                    raw = next(self._source)
+                    checked_id(raw)
+                    with self._changed:
+                        self._in_hand += 1
+                    taken.append(raw)
+                    size += len(raw)
+                    continue
+                except StopIteration:
+                    pass
+                except BaseException as problem:  # it is raised again where the outcomes are read
+                    error = problem
                 with self._changed:
-                    self._in_hand += 1
-                return raw
-            except StopIteration:
-                pass
-            except BaseException as problem:  # it is raised again where the outcomes are read
-                error = problem
-            with self._changed:
-                self.exhausted, self._error = True, error
-                self._changed.notify_all()
-        if error is not None:
-            raise error
-        return None
+                    self.exhausted, self._error = True, error
+                    self._changed.notify_all()
+        first = _popped(taken, most)
+        with self._changed:
+            self._again.extend(taken)  # what makes the message too large is in the next one
+            self._in_hand -= len(taken)
+        return first
+
+
+def _popped(waiting: deque[bytes], most: int) -> list[bytes]:
+    """Takes out the first ones, at most as many as a message holds."""
+    taken: list[bytes] = []
+    size = 0
+    while waiting and len(taken) < most and (not taken or size + len(waiting[0]) <= BATCH_BYTES_MAX):
+        taken.append(waiting.popleft())
+        size += len(taken[-1])
+    return taken

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ayni.v1 import ledger_service_pb2
 from client.channels import Node, Nodes, NotThisNode, no_node
-from client.drafts import id_of
+from client.drafts import checked_id
 from client.networks import Network
 from client.outcomes import Kind, Outcome, judged, outcome_of
 from client.stamps import now_ms
@@ -59,7 +59,7 @@ class Submission:
     """Whether a node may have taken any of them."""
 
     def __post_init__(self) -> None:
-        self.ids = [id_of(raw) for raw in self.transactions]
+        self.ids = [checked_id(raw) for raw in self.transactions]
 
     def run(self, wait_ms: int) -> list[Outcome]:
         """Sends, and sends again, until each outcome is known or `wait_ms` are over. Raises ClientError."""
