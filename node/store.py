@@ -120,7 +120,7 @@ class Database:
             raise self._damaged(_words(error)) from None
         except plyvel.IOError as error:
             text = _words(error)
-            if "lock" in text.lower():
+            if text.startswith("IO error: lock "):  # and not a file LOCK of another user
                 raise StoreInUse(
                     f"{self.path}: another process has this database open; "
                     "stop that node first, or give this one a node.data_dir of its own"
@@ -128,7 +128,8 @@ class Database:
             if "No such file" in text or "missing" in text.lower():
                 raise self._damaged(text) from None
             raise StoreError(
-                f"{self.path}: cannot be opened: {text}; check the disk and permissions"
+                f"{self.path}: cannot be opened: {text}; check the disk, and that all files in it belong to this "
+                "user"
             ) from None
         except plyvel.Error as error:
             raise self._damaged(_words(error)) from None

@@ -94,6 +94,15 @@ def test_a_database_in_use_by_another_process_is_refused(tmp_path: Path) -> None
     Database(tmp_path, HASH).close()
 
 
+def test_a_lock_that_may_not_be_opened_is_no_other_process(tmp_path: Path) -> None:
+    filled(tmp_path)
+    (tmp_path / "LOCK").unlink()
+    (tmp_path / "LOCK").mkdir()  # refused even to root, as another user's file is to this one
+    with pytest.raises(StoreError, match="LOCK: Is a directory; check the disk, and that all files") as info:
+        Database(tmp_path, HASH)
+    assert not isinstance(info.value, StoreInUse | StoreDamaged)
+
+
 def test_a_damaged_manifest_is_said_to_be_damage(tmp_path: Path) -> None:
     filled(tmp_path)
     manifest = next(tmp_path.glob("MANIFEST-*"))
