@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import urllib.request
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,24 @@ async def test_health_reflection_and_metrics_are_served(alone: Alone) -> None:
     ):
         assert name in metrics
     assert await asyncio.to_thread(page, "/healthz") == "serving\n"
+
+
+async def test_a_node_listens_at_ipv6_addresses_too(tmp_path: Path) -> None:
+    """Metrics and health as well, and without asking DNS what this machine is called."""
+    (config,) = write_network(tmp_path, ("emilia",))
+    at = {
+        name: getattr(config.listen, name).replace("127.0.0.1", "[::1]")
+        for name in ("client", "admin", "metrics")
+    }
+    config = replace(config, listen=replace(config.listen, **at))
+    async with node_alone(config) as network:
+        assert network.node.status.is_serving()
+
+        def page() -> str:
+            with urllib.request.urlopen(f"http://{config.listen.metrics}/healthz", timeout=5) as answer:
+                return str(answer.read().decode())
+
+        assert await asyncio.to_thread(page) == "serving\n"
 
 
 async def test_the_pool_is_measured_as_it_was_at_the_last_block(alone: Alone) -> None:
