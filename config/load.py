@@ -7,6 +7,7 @@ Environment: `AYNI_<SECTION>_<KEY>`, e.g. `AYNI_LISTEN_CLIENT=0.0.0.0:7410`. Pee
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ PROBLEMS_MAX = 20
 VARIABLE_LIKENESS = 0.85
 """From which a variable is taken for another one misspelt; 1 is the same name."""
 _PORT = re.compile(r"[0-9]{1,5}")
+_HOST = re.compile(r"[A-Za-z0-9._-]+")
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
 
 
@@ -291,10 +293,21 @@ def _text(full: str, given: Given) -> str:
 def split_address(address: str, where: str = "address") -> tuple[str, int]:
     """The parts of "host:port" (or "[v6]:port"); ConfigError names `where` when it is not one."""
     host, colon, port = address.rpartition(":")
-    if not colon or not host or not _PORT.fullmatch(port) or int(port) > 65535:
+    if not colon or not _is_host(host) or not _PORT.fullmatch(port) or int(port) > 65535:
         shown = printable(address, 80)
-        raise ConfigError(f'{where}: "{shown}" is not host:port; write for example "127.0.0.1:7410"')
+        examples = 'for example "127.0.0.1:7410", "[::1]:7410", "node.emilia.example:7410"'
+        raise ConfigError(f'{where}: "{shown}" is not host:port; write {examples}')
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _is_host(text: str) -> bool:
+    """Whether it is an IPv6 address in brackets, or what a name or an IPv4 address may be: no URL."""
+    if not text.startswith("["):
+        return bool(_HOST.fullmatch(text))
+    try:
+        return text.endswith("]") and bool(ipaddress.IPv6Address(text[1:-1]))
+    except ValueError:
+        return False
 
 
 def _names(section: type) -> list[str]:
