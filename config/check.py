@@ -66,8 +66,9 @@ def _data_dir(path: Path) -> list[Problem]:
         return [Problem("node.data_dir", f"{path} is no path: {error.strerror}; correct it")]
     if not existing.is_dir():
         return [Problem("node.data_dir", f"{existing} is not a directory; give a directory")]
-    if not os.access(existing, os.W_OK | os.X_OK):
-        return [Problem("node.data_dir", f"{existing} is not writable for this user; change its owner")]
+    if not os.access(existing, os.R_OK | os.W_OK | os.X_OK):
+        text = f"{existing} is not readable and writable for this user; change its owner"
+        return [Problem("node.data_dir", text)]
     return []
 
 
@@ -244,13 +245,13 @@ def _overlap(host: str, other: str) -> bool:
 
 def _port_taken(key: str, host: str, port: int) -> list[Problem]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError as error:
-            text = f"cannot listen on {host}:{port}: {error.strerror}; stop what uses it, or choose another"
-            return [Problem(key, text)]
+    except OSError as error:  # at the first line already where the machine has no IPv6
+        text = f"cannot listen on {host}:{port}: {error.strerror}; stop what uses it, or choose another"
+        return [Problem(key, text)]
     return []
 
 
