@@ -128,8 +128,8 @@ class Database:
             if "No such file" in text or "missing" in text.lower():
                 raise self._damaged(text) from None
             raise StoreError(
-                f"{self.path}: cannot be opened: {text}; check the disk, and that all files in it belong to this "
-                "user"
+                f"{self.path}: cannot be opened: {text}; "
+                "check the disk, and that all files in it belong to this user"
             ) from None
         except plyvel.Error as error:
             raise self._damaged(_words(error)) from None
