@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 
+make: Final[Callable[[type[Any], tuple[Any, ...]], Any]] = tuple.__new__
+"""A record of a type from its fields in order, at half the cost of calling the type."""
 _UVARINT_ONE: Final = [bytes([n]) for n in range(128)]
 
 
@@ -102,7 +104,7 @@ FIELD_WRITERS: Final[dict[str, Callable[[int], Callable[[Any], bytes]]]] = {
 
 
 def _read_tuple(_: Any, value: Any) -> tuple[Any, ...]:
-    return tuple(value)
+    return tuple(value[:])  # a slice is a plain list: to go through protobuf's own costs twice as much
 
 
 def _reader(name: str, kind: str, sub: Any) -> Callable[[Any, Any], Any] | None:
@@ -110,10 +112,10 @@ def _reader(name: str, kind: str, sub: Any) -> Callable[[Any, Any], Any] | None:
     if kind in ("texts", "blobs"):
         return _read_tuple
     if kind == "records":
-        return lambda _, value: tuple([sub._make(SCHEMAS[sub].values(each)) for each in value])
+        return lambda _, value: tuple([make(sub, SCHEMAS[sub].values(each)) for each in value[:]])
     if kind == "record":
         return lambda message, value: (
-            sub._make(SCHEMAS[sub].values(value)) if message.HasField(name) else None
+            make(sub, SCHEMAS[sub].values(value)) if message.HasField(name) else None
         )
     if kind == "message":
         return lambda message, value: (

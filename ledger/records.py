@@ -7,12 +7,12 @@ absent from the state. Amounts are integers of the unit's smallest part.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from google.protobuf.message import DecodeError
 
 from ayni.v1 import keys_pb2, state_pb2
-from ledger.codec import SCHEMAS, Schema, encode
+from ledger.codec import SCHEMAS, Schema, encode, make
 
 __all__ = ["encode"]
 
@@ -321,7 +321,7 @@ def decode(record_type: type[R], data: bytes) -> R:
     """The record whose canonical bytes are `data`. Raises RecordDamaged."""
     schema = SCHEMAS[record_type]
     try:
-        return record_type(*schema.values(schema.message.FromString(data)))
+        return cast(R, make(record_type, schema.values(schema.message.FromString(data))))
     except DecodeError:
         name = record_type.__name__
         raise RecordDamaged(f"a {name} of {len(data)} bytes is not what was written") from None
