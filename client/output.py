@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 JSON_VERSION = 1
 AMOUNT_TEXT_CHARACTERS_MAX = 40
 LINE_CHARACTERS_MAX = 20_000
+TEXT_COLUMN_MIN = 12
+"""Narrower than that no column of texts is made: names in it could not be read."""
 _EPOCH = date(1970, 1, 1)
 _DAY_MAX = (date.max - _EPOCH).days
 MS_PER_DAY = 86_400_000
@@ -260,26 +262,33 @@ def _lines(text: str) -> str:
 def print_table(
     target: Console, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()
 ) -> None:
-    """Prints a table: rich on a terminal, aligned plain text in a pipe. `right` names figures' columns."""
+    """Prints a table: rich on a terminal, aligned plain text in a pipe. `right` names figures' columns.
+
+    On a terminal too narrow for it too, in lines that go on in the next one: nothing is cut off.
+    """
     rows = [tuple(printable(cell) for cell in row) for row in rows]
-    if target.is_terminal:
+    widths = [max([len(column), *(len(row[i]) for row in rows)]) for i, column in enumerate(columns)]
+    least = [
+        width if column in right else min(width, TEXT_COLUMN_MIN)
+        for width, column in zip(widths, columns, strict=True)
+    ]
+    if target.is_terminal and sum(least) + 2 * len(least) <= target.width:
         from rich.table import Table
 
         table = Table(box=None, header_style="bold", pad_edge=False)
         for column in columns:
             figure = column in right  # and is shown whole: its width is taken from texts first
-            table.add_column(column, justify="right" if figure else "left", no_wrap=figure)
+            table.add_column(column, justify="right" if figure else "left", no_wrap=figure, overflow="fold")
         for row in rows:
             table.add_row(*row)
         target.print(table)
         return
-    widths = [max([len(column), *(len(row[i]) for row in rows)]) for i, column in enumerate(columns)]
     for row in [tuple(columns), *rows]:
         cells = (
             cell.rjust(width) if column in right else cell.ljust(width)
             for cell, width, column in zip(row, widths, columns, strict=True)
         )
-        target.print("  ".join(cells).rstrip())
+        target.print("  ".join(cells).rstrip(), soft_wrap=True)
 
 
 def _divide(numerator: int, denominator: int, unit: Unit, text: str) -> int:

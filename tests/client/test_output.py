@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import pytest
@@ -171,6 +172,23 @@ def test_a_narrow_terminal_shows_figures_whole(
     columns = ("value date", "reference", "counterparty", "amount", "balance")
     Output(False).result("x", {}, lambda console: print_table(console, columns, [row], columns[3:]))
     assert "-1,234.50  -12,345.00" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", ["10", "30", "60", "80"])
+def test_however_narrow_a_terminal_is_no_name_and_no_figure_is_cut_off(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    columns = ("account", "balance", "credit limit", "available")
+    row = ("emilia/cadiai:m-0412", "owes the network 336.00 EUC", "100,000.00 EUC", "99,664.00 EUC")
+    Output(False).result("x", {}, lambda console: print_table(console, columns, [row], columns[1:]))
+    shown = re.sub(r"\x1b\[[0-9;]*m|\s", "", capsys.readouterr().out)
+    assert "…" not in shown
+    for cell in row[1:]:
+        assert cell.replace(" ", "") in shown
+    pieces = [row[0][start : start + 4] for start in range(0, 20, 4)]
+    assert all(piece in shown for piece in pieces)
 
 
 def test_in_json_what_could_steer_a_terminal_is_escaped_and_read_back_the_same(
