@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from config import NodeConfig, PeerSection
 
 CALL_SECONDS_MAX = 5.0
+OWN_MACHINE = [("grpc.enable_http_proxy", 0)]
+"""Whatever `http_proxy` says in the environment: the node asked is on this machine."""
 _KEY_FILES = ("consensus.key", "service.key", "node.crt", "node.tls.key")
 
 
@@ -166,11 +168,19 @@ def health_command(config_file: Path, as_json: bool) -> int:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+    from config import ConfigError
     from config.certificates import pinned_name
 
     config = _load(config_file)
     pem = config.tls.certificate.read_bytes()
-    options = [("grpc.ssl_target_name_override", pinned_name(pem))]
+    try:
+        options = [("grpc.ssl_target_name_override", pinned_name(pem)), *OWN_MACHINE]
+    except ConfigError as error:
+        raise UsageProblem(
+            "The node's certificate cannot be used.",
+            f"{config.tls.certificate}: {error}.",
+            f"See what else is wrong: ayni config check {config_file}",
+        ) from error
     state = "UNREACHABLE"
     with grpc.secure_channel(
         _reachable(config.listen.client), grpc.ssl_channel_credentials(pem), options
@@ -314,7 +324,7 @@ def _admin_status(config: NodeConfig) -> admin_service_pb2.GetNodeStatusResponse
 
     from ayni.v1 import admin_service_pb2, admin_service_pb2_grpc
 
-    with grpc.insecure_channel(config.listen.admin) as channel:
+    with grpc.insecure_channel(config.listen.admin, OWN_MACHINE) as channel:
         stub = admin_service_pb2_grpc.AdminServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         try:
             answer: admin_service_pb2.GetNodeStatusResponse = stub.GetNodeStatus(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -43,6 +44,29 @@ def test_status_says_height_peers_and_memory(network: Testnet, capsys: pytest.Ca
 def test_health_is_serving(network: Testnet, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["node", "health", "-c", config(network)]) == 0
     assert capsys.readouterr().out == "serving\n"
+
+
+def test_the_node_of_this_machine_is_asked_past_any_proxy(
+    network: Testnet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server that reaches the outside through a proxy has its address in every shell."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # where nothing listens
+    assert main(["node", "status", "-c", config(network)]) == 0
+    assert main(["node", "health", "-c", config(network)]) == 0
+    assert capsys.readouterr().out.endswith("serving\n")
+
+
+def test_health_names_a_certificate_that_cannot_be_read(
+    network: Testnet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, content in (("gone.crt", None), ("odd.crt", "odd")):
+        if content is not None:
+            (tmp_path / name).write_text(content)
+        file = tmp_path / "node.toml"
+        text = Path(config(network)).read_text()
+        file.write_text(re.sub(r'(?m)^certificate = "node.crt"', f'certificate = "{tmp_path / name}"', text))
+        assert main(["node", "health", "-c", str(file)]) == 2
+        assert f"{tmp_path / name}" in capsys.readouterr().err
 
 
 def test_a_network_that_runs_is_not_started_over(
