@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -83,8 +84,8 @@ def init_command(
 ) -> None:
     """Makes a node's keys, certificate and configuration, and says what to give to the others.
 
-    Existing keys are kept: run it again with the genesis and the peers once they are known. node.toml is
-    written anew; the former one is kept beside it.
+    Existing keys are kept: run it again with the genesis and the peers once they are known, whose files are
+    copied into the directory. node.toml is written anew; the former one is kept beside it.
     """
     from config import ListenSection, NodeConfig, NodeSection, TlsSection, toml_text, write_toml
     from config.certificates import write_certificate
@@ -109,7 +110,7 @@ def init_command(
         ),
         ListenSection(client=client, peer=peer_listen),
         TlsSection(certificate, private),
-        others,
+        tuple([_with_its_certificate(peer, directory) for peer in others]),
     )
     former = _set_aside(directory / "node.toml", toml_text(config, directory))
     write_toml(config, directory / "node.toml")
@@ -298,12 +299,15 @@ def _key(path: Path) -> bytes:
 def _peer(text: str) -> PeerSection:
     """FEDERATION,HOST:PORT,CERTIFICATE as a peer. Raises UsageProblem."""
     from config import ConfigError, PeerSection, split_address
+    from ledger import limits
 
     parts = text.split(",")
     try:
         if len(parts) != 3 or not all(parts):
             raise ConfigError("it has not three parts")
         split_address(parts[1], "its address")
+        if not limits.FEDERATION_NAME.match(parts[0]):
+            raise ConfigError(f"'{parts[0]}' cannot be a federation's name")
     except ConfigError as error:
         raise UsageProblem(
             f"'{text}' does not name a peer.",
@@ -311,6 +315,16 @@ def _peer(text: str) -> PeerSection:
             "Write FEDERATION,HOST:PORT,CERTIFICATE: lombardia,node.lombardia.example:7411,lombardia.crt",
         ) from error
     return PeerSection(parts[0], parts[1], Path(parts[2]).absolute())
+
+
+def _with_its_certificate(peer: PeerSection, directory: Path) -> PeerSection:
+    """The peer, its certificate in the node's directory as the genesis is: all of a node is in one place."""
+    place = directory / "peers" / f"{peer.federation}.crt"
+    if not peer.certificate.is_file() or peer.certificate.resolve() == place.resolve():
+        return peer
+    place.parent.mkdir(exist_ok=True)
+    shutil.copyfile(peer.certificate, place)
+    return replace(peer, certificate=place)
 
 
 def _reachable(address: str) -> str:

@@ -165,9 +165,37 @@ def test_node_init_makes_keys_and_a_configuration_and_keeps_them_the_second_time
     assert load(tmp_path / "node.toml").peers[0].address == "node.example:7411"
 
 
+def test_the_directory_of_node_init_is_all_of_a_node_and_can_be_moved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It named the certificates of the others where they had been given to it, outside."""
+    testnet = create(tmp_path / "net", Founding(federations=federation_names(2)))
+    emilia, lombardia = testnet.nodes
+    (tmp_path / "made").mkdir()
+    for name in ("consensus.key", "service.key"):
+        (tmp_path / "made" / name).write_bytes((emilia.directory / name).read_bytes())
+        (tmp_path / "made" / name).chmod(0o600)
+    given = tmp_path / "given.crt"
+    given.write_bytes((lombardia.directory / "node.crt").read_bytes())
+    arguments = ["node", "init", "--federation", "emilia", "-o", str(tmp_path / "made")]
+    arguments += ["--genesis", str(testnet.genesis_file), "--peer", f"lombardia,127.0.0.1:1,{given}"]
+    assert main(arguments) == 0
+    given.unlink()
+    again = [*arguments[:-1], f"lombardia,127.0.0.1:1,{tmp_path}/made/peers/lombardia.crt"]
+    assert main(again) == 0
+    (tmp_path / "made").rename(tmp_path / "moved")
+    capsys.readouterr()
+    assert main(["config", "check", "--running", str(tmp_path / "moved" / "node.toml")]) == 0, (
+        capsys.readouterr()
+    )
+
+
 def test_node_init_says_how_a_peer_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["node", "init", "--federation", "emilia", "-o", str(tmp_path), "--peer", "toscana"]) == 2
     assert "Write FEDERATION,HOST:PORT,CERTIFICATE" in capsys.readouterr().err
+    arguments = ["node", "init", "--federation", "emilia", "-o", str(tmp_path), "--peer", "../x,a:1,x.crt"]
+    assert main(arguments) == 2
+    assert "'../x' cannot be a federation's name" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", ["status", "health"])
