@@ -205,7 +205,7 @@ def _index_findings(tables: Tables, entries: list[LoggedTransaction], height: in
             yield f"transaction {entry.log_index}: is stored as of block {entry.height}, it is of {height}"
         if tables.log_index(tx_id) != entry.log_index:
             yield f"transaction {entry.log_index}: the index by id does not lead to it ({tx_id.hex()})"
-        if tables.nonce(body.author, body.nonce) != tx_id:
+        if tables.nonce_index(body.author, body.nonce) != entry.log_index:
             yield f"transaction {entry.log_index}: the index by nonce does not lead to it ({tx_id.hex()})"
 
 

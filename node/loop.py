@@ -225,7 +225,7 @@ class Loop:
                     self._fault(link.member, f"it sent a transaction that no node takes in: {tx.message}")
                     raws.clear()
                     break
-                if tx.expires_at_ms >= tip_time_ms and tables.nonce(tx.author, tx.nonce) is None:
+                if tx.expires_at_ms >= tip_time_ms and tables.nonce_index(tx.author, tx.nonce) is None:
                     is_new |= mempool.add(tx, now_ms, is_local=False) is Taken.NEW
             if raws:
                 self._transactions.put_back(member, (link, raws, size))

@@ -1,8 +1,9 @@
 """The per-account index of postings, so that a statement never scans the chain.
 
 Decides its rows: one for each (account, book, unit, height), holding that block's postings as msgpack:
-[log index, posting, log index, posting, …]. Spec: DESIGN 4.5; what a statement shows is decided in
-`node/statements.py`.
+[log index, line, log index, line, …]. What the key says is not in the line again: these rows are spread all
+over the database, and are what LevelDB's compactions write again most. Spec: DESIGN 4.5; what a statement
+shows is decided in `node/statements.py`.
 """
 
 from __future__ import annotations
@@ -14,12 +15,26 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from ledger.blocks import FinalBlock
-from ledger.rule import Posting
 from node.store import POSTING, Batch, Database, StoreDamaged, next_prefix
 
 _HEIGHT_BYTES: Final = 8
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[int | Posting]).decode
+_KEYED: Final = 3
+"""Fields of a posting, the first ones, that its row's key holds: book, account, unit."""
+
+
+class Line(NamedTuple):
+    """What a row holds of a posting: its other fields, in their order."""
+
+    amount: int
+    balance_after: int
+    counterparty: str
+    line: int
+    value_date: int
+    reference: str
+
+
+_decode = msgspec.msgpack.Decoder(list[int | Line]).decode
 
 
 class Book(NamedTuple):
@@ -31,14 +46,14 @@ class Book(NamedTuple):
 
 def add(batch: Batch, block: FinalBlock) -> None:
     """Adds a final block's postings."""
-    # This runs twice for every leg there is: a posting is stored as it is, its row's own key and all.
+    # This runs twice for every leg there is.
     rows: defaultdict[Any, list[Any]] = defaultdict(list)
     for entry in block.entries:
         log_index = entry.log_index
         for posting in entry.postings:
-            row = rows[posting[:3]]
+            row = rows[posting[:_KEYED]]
             row.append(log_index)
-            row.append(posting)
+            row.append(posting[_KEYED:])
     height = block.header.height.to_bytes(_HEIGHT_BYTES)
     for (book, account, unit), row in rows.items():
         batch.put(_prefix(account, Book(book, unit)) + height, _encode(row))
@@ -67,24 +82,24 @@ def balance_before(database: Database, account: str, book: Book, height: int) ->
 
 def lines(
     database: Database, account: str, book: Book, from_height: int, until_height: int
-) -> Iterator[tuple[int, int, Posting]]:
-    """(height, log index, posting) in one book, from a height until (not with) another, in order."""
+) -> Iterator[tuple[int, int, Line]]:
+    """(height, log index, line) in one book, from a height until (not with) another, in order."""
     prefix = _prefix(account, book)
     start = prefix + from_height.to_bytes(_HEIGHT_BYTES)
     stop = prefix + until_height.to_bytes(_HEIGHT_BYTES)
     for key, row in database.range(start, stop):
         height = int.from_bytes(key[-_HEIGHT_BYTES:])
-        for log_index, posting in _pairs(row):
-            yield height, log_index, posting
+        for log_index, line in _pairs(row):
+            yield height, log_index, line
 
 
-def _pairs(row: bytes) -> list[tuple[int, Posting]]:
+def _pairs(row: bytes) -> list[tuple[int, Line]]:
     try:
         flat: list[Any] = _decode(row)
         pairs = list(zip(flat[::2], flat[1::2], strict=True))
     except (msgspec.DecodeError, ValueError):  # UnicodeDecodeError is one of the latter
         pairs = []
-    if not pairs or not all(type(index) is int and type(posting) is Posting for index, posting in pairs):
+    if not pairs or not all(type(index) is int and type(line) is Line for index, line in pairs):
         raise StoreDamaged(
             f"the database is damaged: postings ({len(row)} bytes) are not what was written; "
             "run `ayni node doctor`"

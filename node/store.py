@@ -14,7 +14,7 @@ from typing import Final
 
 import plyvel
 
-FORMAT: Final = b"ayni-node-2"
+FORMAT: Final = b"ayni-node-3"
 """Changes when the tables do; an older database is then refused in words."""
 
 # The tables, by the first byte of their keys.
@@ -23,7 +23,7 @@ HEADER: Final = b"h"  # height (8) -> header, certificates
 DIGEST: Final = b"d"  # block digest -> height
 LOG: Final = b"l"  # log index (8) -> height (8), length of the transaction (4), transaction, result
 TX_INDEX: Final = b"t"  # tx_id -> log index
-NONCE: Final = b"o"  # author NUL nonce -> tx_id
+NONCE: Final = b"o"  # author NUL nonce -> log index
 LOG_NODE: Final = b"n"  # level (1, from 4), index (8) -> RFC 6962 node of a complete subtree
 STATE: Final = b"s"  # key hash -> length of the key (2), key, value
 BUCKET: Final = b"u"  # bucket (4) -> bucket hash

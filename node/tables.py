@@ -108,7 +108,7 @@ class Tables:
             put(LOG + index, b"%b%b%b%b" % (height_bytes, len(tx.raw).to_bytes(4), tx.raw, entry.result))
             put(TX_INDEX + tx.tx_id, index)
             nonce_key = _nonce_key(tx.author, tx.nonce)
-            put(nonce_key, tx.tx_id)
+            put(nonce_key, index)
             self._unused.discard(nonce_key)
         for level, index_, node in block.log_nodes:
             if level >= LEAST_LEVEL_STORED:
@@ -201,16 +201,27 @@ class Tables:
         return None if index is None else int.from_bytes(index)
 
     def nonce(self, author: str, nonce: bytes) -> bytes | None:
-        """The tx_id that used `(author, nonce)`."""
+        """The tx_id that used `(author, nonce)`. Raises StoreDamaged when that transaction is not there."""
+        index = self.nonce_index(author, nonce)
+        if index is None:
+            return None
+        what = f"transaction {index} of the log"
+        if (logged := self.logged(index)) is None:
+            raise damaged(f"{what}, which used a nonce of {author}, is missing")
+        return domains.tx_id(read_row(transaction_pb2.SignedTransaction, logged.raw, what).body)
+
+    def nonce_index(self, author: str, nonce: bytes) -> int | None:
+        """The position in the final log of the transaction that used `(author, nonce)`."""
         key = _nonce_key(author, nonce)
         if key in self._unused:
             return None
-        tx_id = self._db.get(key)
-        if tx_id is None:
+        row = self._db.get(key)
+        if row is None:
             if len(self._unused) >= _UNUSED_NONCES_MAX:
                 self._unused.clear()
             self._unused.add(key)
-        return tx_id
+            return None
+        return int.from_bytes(row)
 
     # --- blocks and log -----------------------------------------------------------------------------
 

@@ -14,9 +14,10 @@ from ledger.chain import Chain
 from ledger.codec import log_entry
 from ledger.rule import ParsedTransaction, Posting
 from ledger.state import MemoryReader
-from node import doctor
+from node import doctor, postings
 from node import reads as reading
 from node import statements as statements_module
+from node.postings import Book, Line
 from node.reads import BadRequest, NotFound, Reads
 from node.receipts import Receipts
 from node.statements import Statements
@@ -120,6 +121,18 @@ def test_a_nonce_that_was_asked_for_before_is_found_once_it_is_used(ledger: Stor
         assert ledger.tables.nonce(tx.author, tx.nonce) is None
     ledger.commit(raw)
     assert tx.tx_id == ledger.tables.nonce(tx.author, tx.nonce)
+
+
+def test_a_nonce_whose_transaction_is_missing_means_that_the_database_is_damaged(
+    ledger: StoredLedger,
+) -> None:
+    entry = ledger.commit(transfer(ledger.hash, 9, time_ms=ledger.time_ms)).entries[0]
+    batch = Batch()
+    batch.delete(LOG + number(entry.log_index))
+    ledger.database.write(batch)
+    words = f"transaction {entry.log_index} of the log, which used a nonce of {COOP}, is missing; run `ayni"
+    with pytest.raises(StoreDamaged, match=words):
+        ledger.tables.nonce(COOP, entry.tx.body.nonce)
 
 
 def test_a_body_is_made_of_the_log_again(ledger: StoredLedger) -> None:
@@ -452,14 +465,12 @@ def test_evidence_is_kept_once(ledger: StoredLedger) -> None:
 
 
 def test_postings_of_units_that_begin_alike_are_kept_apart(tmp_path: Path) -> None:
-    from node import postings
-    from node.postings import Book
-
+    assert Line._fields == Posting._fields[3:]
     database = Database(tmp_path, b"\x01" * 32)
     batch = Batch()
     for unit in ("EUC", "EUCX", "EU"):
         key = POSTING + b"a/b\x00\x01" + unit.encode() + b"\x00" + (1).to_bytes(8)
-        batch.put(key, postings._encode([0, Posting(1, "a/b", unit, 5, 5, "a/c", 0, 1, unit)]))
+        batch.put(key, postings._encode([0, Line(5, 5, "a/c", 0, 1, unit)]))
     database.write(batch)
     assert [Book(1, "EU"), Book(1, "EUC"), Book(1, "EUCX")] == postings.books(database, "a/b")
     found = [line.reference for _, _, line in postings.lines(database, "a/b", Book(1, "EUC"), 0, 9)]
