@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import faulthandler
 import gc
+import resource
 import signal
 import sys
 
@@ -42,6 +43,9 @@ CLIENT_CALLS_MAX = 4_000
 """Where gRPC itself hangs up on calls: twice what `node/calls.py` lets be open, so that those beyond their
 client's share take no other client's place while they are told so."""
 ADMIN_CALLS_MAX = 50
+OPEN_FILES_MIN = 1_200
+"""What may be open at once: the connections of clients (512) and of validators (256) that gRPC lets in, the
+files of the database (256), and some more. Beyond the process's limit, the database cannot be written."""
 CLIENT_OPTIONS = [
     ("grpc.max_receive_message_length", ledger.CLIENT_MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", -1),
@@ -247,11 +251,15 @@ class Node:
 def run(config: NodeConfig) -> int:
     """Runs a node until SIGTERM or SIGINT; the exit code: 0 stopped in good order, 1 it had to stop, 2 it
     could not start."""
+    too_few = allow_open_files()
     try:
         prepared = prepare(config)
     except (StartError, StoreError) as error:
         print(f"ayni node: cannot start:\n{error}", file=sys.stderr)
         return 2
+    if too_few:
+        prepared.parts.warn("open_files", too_few)
+        prepared.parts.log.warning("open_files", problem=too_few)
     faulthandler.enable()  # a crash below Python says on standard error where it was
     # Blocks allocate a hundred thousand small tuples that are not cyclic: look for cycles less often.
     gc.freeze()
@@ -266,6 +274,25 @@ def run(config: NodeConfig) -> int:
         print(f"ayni node: stopped, because going on could do damage:\n{error}", file=sys.stderr)
         return 1
     return 0
+
+
+def allow_open_files() -> str:
+    """Has this process open as many files as it may need; says what is wrong when it must not, else "".
+
+    By default a process starts with a limit of 1,024 that it may raise by itself.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    if soft == unlimited or soft >= OPEN_FILES_MIN:
+        return ""
+    most = OPEN_FILES_MIN if hard == unlimited else min(hard, OPEN_FILES_MIN)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most == OPEN_FILES_MIN:
+        return ""
+    return (
+        f"this process may have {most} files open, and may need {OPEN_FILES_MIN}: many connections stop it; "
+        "raise the limit (LimitNOFILE= of systemd, or ulimit -n)"
+    )
 
 
 async def _run(prepared: Prepared) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,30 @@ def test_a_crash_says_in_the_log_where_it_was(tmp_path: Path) -> None:
     said = (node.home / "log").read_text()
     assert "Fatal Python error: Segmentation fault" in said
     assert "node/daemon.py" in said
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ("ulimit -Sn 100", "1200 ''"),  # a process may raise it by itself
+        ("ulimit -n 5000", "5000 ''"),
+        (
+            "ulimit -n 100",
+            "100 'this process may have 100 files open, and may need 1200: many connections stop it; "
+            "raise the limit (LimitNOFILE= of systemd, or ulimit -n)'",
+        ),
+    ],
+)
+def test_a_node_may_open_as_many_files_as_it_needs_or_says_that_it_may_not(limits: str, said: str) -> None:
+    """Where a shell gives 1,024, strangers' connections could take those of the database."""
+    code = (
+        "import resource; from node.daemon import allow_open_files; said = allow_open_files(); "
+        "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], repr(said))"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f'{limits}; exec "$0" -c "$1"', sys.executable, code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"{said}\n" == done.stdout
