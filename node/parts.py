@@ -50,6 +50,8 @@ class Parts:
     clock_ms: Callable[[], int] = wall_clock_ms
     warnings: dict[str, str] = field(default_factory=dict)
     """What is wrong, in words, by code."""
+    warned_ms: dict[str, int] = field(default_factory=dict)
+    """When that was last found, Unix milliseconds: it may have been mended since."""
     _swept_height: int = -1
     """The height at which what waits was last searched for the expired."""
     _pool_height: int = -1
@@ -63,6 +65,7 @@ class Parts:
     def warn(self, code: str, message: str) -> None:
         """Something the sysadmin should see in the status."""
         self.warnings[code] = message
+        self.warned_ms[code] = self.clock_ms()
 
     def settle_final(self, block: FinalBlock) -> None:
         """A block is final and on disk: whoever waits for its transactions is told."""

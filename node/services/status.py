@@ -5,6 +5,7 @@ Decides when a node takes transactions in and when it counts as healthy; changes
 
 from __future__ import annotations
 
+import datetime
 import resource
 import time
 from collections.abc import Callable
@@ -83,7 +84,11 @@ class NodeStatus:
         """What is wrong, in words, with what to do."""
         consensus = self._consensus()
         names = self._parts.founding.membership.members
-        found = [f"{code}: {text}" for code, text in sorted(self._parts.warnings.items())]
+        when_ms = self._parts.warned_ms
+        found = [
+            f"{code}: {text} (last found {_utc(when_ms[code])})"
+            for code, text in sorted(self._parts.warnings.items())
+        ]
         found += [str(problem) for problem in check(self._parts.config, ports=False)]
         missing = [names[index].name for index, peer in consensus.peers.items() if not peer.connected]
         if missing:
@@ -108,6 +113,10 @@ class NodeStatus:
     def is_serving(self) -> bool:
         """Whether clients are well served here."""
         return not self.why_not_taking()
+
+
+def _utc(time_ms: int) -> str:
+    return datetime.datetime.fromtimestamp(time_ms // 1000, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 @cache

@@ -93,11 +93,13 @@ async def test_the_pool_is_measured_as_it_was_at_the_last_block(alone: Alone) ->
 
 
 async def test_the_sysadmin_sees_what_is_wrong_and_can_stop_the_node(alone: Alone) -> None:
+    """And when that was found: it may have been mended since."""
     alone.node.parts.warn("invariant", "look at this")
+    alone.node.parts.warned_ms["invariant"] = 1_762_000_000_123
     async with grpc.aio.insecure_channel(alone.config.listen.admin) as channel:
         admin: Any = admin_service_pb2_grpc.AdminServiceStub(channel)
         status = await admin.GetNodeStatus(admin_service_pb2.GetNodeStatusRequest())
-        assert list(status.warnings) == ["invariant: look at this"]
+        assert list(status.warnings) == ["invariant: look at this (last found 2025-11-01 12:26:40 UTC)"]
         assert status.database_bytes > 0 and status.memory_bytes > 0
         assert str(alone.config.node.data_dir) == status.data_dir
         await admin.Stop(admin_service_pb2.StopRequest())
