@@ -147,15 +147,18 @@ class Nodes:
                     f"Add it: `ayni network add {network.name} --node {address.address} --certificate FILE`.",
                 )
         self._network = network
+        self._order = threading.Lock()
         self._nodes = [Node(address, network.genesis_hash) for address in network.nodes]
 
     def __iter__(self) -> Iterator[Node]:
-        return iter(tuple(self._nodes))
+        with self._order:
+            return iter(tuple(self._nodes))
 
     def prefer(self, node: Node) -> None:
         """Asks this node first from now on."""
-        self._nodes.remove(node)
-        self._nodes.insert(0, node)
+        with self._order:  # several threads may read at once
+            self._nodes.remove(node)
+            self._nodes.insert(0, node)
 
     def read(self, method: str, request: Message, timeout_s: float) -> Any:
         """Asks the nodes one after the other until one answers. Raises ClientError."""

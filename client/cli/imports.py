@@ -10,7 +10,9 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +42,13 @@ from client.stamps import now_ms
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ayni.v1.ledger_service_pb2 import GetTransactionResponse
+    from client.api import Client
     from client.outbox import Entry
     from client.outcomes import Outcome
 
 SHOWN_ROWS_MAX = 20
+LOOKED_UP_AT_ONCE = 16
 
 
 @dataclass
@@ -102,15 +107,14 @@ class Import:
         """Looks each row up by its author and nonce: skipped when final with the same content."""
         outbox = self.context.outbox
         sent_here = {body.nonce: (entry, body) for entry, body in outbox.bodies(outbox.known())}
-        for position, row in enumerate(self.rows):
-            body = _draft_of(row).parsed()
+        bodies = [_draft_of(row).parsed() for row in self.rows]
+        # Each is a call of its own, or two: over a long line, one after the other would take minutes.
+        client = self.context.client
+        with ThreadPoolExecutor(LOOKED_UP_AT_ONCE) as threads:
+            all_found = list(threads.map(partial(_final_as, client), bodies))
+        for position, (row, body, found) in enumerate(zip(self.rows, bodies, all_found, strict=True)):
             if (same_id := sent_here.get(body.nonce)) is not None and same_id[1].author != body.author:
                 self.rows[position] = replace(row, errors=(_of_another(*same_id),))
-                continue
-            try:
-                found = self.context.client.transaction_by_nonce(body.author, body.nonce)
-            except UsageProblem:
-                # A node that cannot look it up. A used nonce is refused by the rules all the same (T4).
                 continue
             if found is None:
                 continue
@@ -278,6 +282,15 @@ class Import:
         problem = outcome.error()
         why = f"{outcome.refusal_name} {problem.why}".strip() if problem else ""
         return document | {"tx_id": outcome.tx_id.hex(), "outcome": str(outcome.kind), "why": why}
+
+
+def _final_as(client: Client, body: transaction_pb2.Body) -> GetTransactionResponse | None:
+    """The final transaction with this author and nonce."""
+    try:
+        return client.transaction_by_nonce(body.author, body.nonce)
+    except UsageProblem:
+        # A node that cannot look it up. A used nonce is refused by the rules all the same (T4).
+        return None
 
 
 def _of_another(entry: Entry, body: transaction_pb2.Body) -> str:

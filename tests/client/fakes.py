@@ -120,6 +120,8 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
     spoil_receipts: bool = False
     by_nonce: bytes = b""
     """What it tells when asked for a transaction by nonce, if anything."""
+    meeting: threading.Barrier | None = None
+    """Whoever asks for a transaction by nonce waits there for others who ask."""
     receipts_max: int = 1_000
     """Submit: so many outcomes come with their receipts; a large answer leaves the others out."""
     remembered: result_pb2.Refusal | None = None
@@ -186,6 +188,8 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
         return self._final(index, False)
 
     def GetTransaction(self, request: Any, context: grpc.ServicerContext) -> Any:
+        if request.nonce and self.meeting is not None:
+            self.meeting.wait(10)
         if request.nonce and self.by_nonce:
             return ledger_service_pb2.GetTransactionResponse(transaction=self.by_nonce, height=1)
         for index, (raw, result) in enumerate(self.log):

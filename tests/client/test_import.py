@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,13 @@ def test_rows_that_are_final_already_are_listed_and_skipped(ayni: Ayni, node: Fa
     assert len(node.seen) == 3
     document = json.loads(ayni("tx", "import", str(table), "--yes", "--json").out)
     assert [row["outcome"] for row in document["rows"]] == ["skipped"] * 3
+
+
+def test_rows_are_looked_up_several_at_a_time(ayni: Ayni, node: FakeNode, table: Path) -> None:
+    """Over a long line, one after the other would take as many round trips as there are rows."""
+    node.meeting = threading.Barrier(2)
+    result = ayni("tx", "import", str(table), "--yes")
+    assert (result.code, len(node.log)) == (0, 2), result.err
 
 
 def test_a_row_that_is_final_with_other_content_is_an_error_before_anything_is_sent(
