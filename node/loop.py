@@ -338,11 +338,12 @@ class Loop:
     def consensus(self) -> Consensus:
         """How the machine is, for whoever asks."""
         links = self.network.links if self.network is not None else {}
+        failures = self.network.failures if self.network is not None else {}
         peers = {}
         for member in range(len(self._parts.founding.membership.members)):
             if member != self._parts.member:
                 height, view = self._heard.get(member, (0, 0))
-                peers[member] = Peer(member in links, height, view)
+                peers[member] = Peer(member in links, height, view, failures.get(member, ""))
         return Consensus(self._machine.view, self._is_catching_up(), self.voting_locked, peers)
 
     @property

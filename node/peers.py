@@ -155,6 +155,8 @@ class PeerNetwork:
         self._index = {member.name: index for index, member in enumerate(membership.members)}
         self._sections = {self._index[peer.federation]: peer for peer in config.peers}
         self.links: dict[int, Link] = {}
+        self.failures: dict[int, str] = {}
+        """Why the last attempt to reach a member failed, in words; of those not reached since."""
         self._faulty_until: dict[int, float] = {}
         self._greeting: Counter[bytes] = Counter()
         """Streams that are not greeted yet, by the certificate shown."""
@@ -226,8 +228,10 @@ class PeerNetwork:
                     await self._dial(member, section)
                 except (grpc.RpcError, OSError, TimeoutError, asyncio.InvalidStateError) as error:
                     # The last: grpc's word for writing to a stream that the other side has ended.
+                    self.failures[member] = _words(error)
                     self._log.debug("peer_unreachable", peer=section.federation, error=_words(error))
                 except (PeerFault, ConfigError) as error:
+                    self.failures[member] = str(error)
                     self._log.warning("peer_refused", peer=section.federation, reason=str(error))
             await asyncio.sleep(backoff)
             backoff = min(2 * backoff, BACKOFF_MAX_SECONDS)
@@ -310,6 +314,7 @@ class PeerNetwork:
             old.close("replaced by a newer connection")
             self._inbox.peer_down(old)
         self.links[member] = link
+        self.failures.pop(member, None)
         self._log.info("peer_up", peer=link.name)
         self._inbox.peer_up(link)
         tasks = [

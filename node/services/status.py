@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ayni.v1 import admin_service_pb2
 from ayni.v1 import ledger_service_pb2 as pb
 from config import check
 from node.parts import Parts
+from proofs.words import printable
+
+FAILURE_CHARACTERS_MAX: Final = 300
 
 
 class Peer(NamedTuple):
@@ -25,6 +28,8 @@ class Peer(NamedTuple):
     connected: bool
     height: int
     view: int
+    failure: str = ""
+    """Why it could not be reached, when this node tried and it is known."""
 
 
 class Consensus(NamedTuple):
@@ -90,7 +95,11 @@ class NodeStatus:
             for code, text in sorted(self._parts.warnings.items())
         ]
         found += [str(problem) for problem in check(self._parts.config, ports=False)]
-        missing = [names[index].name for index, peer in consensus.peers.items() if not peer.connected]
+        missing = [
+            names[index].name + _in_brackets(peer.failure)
+            for index, peer in consensus.peers.items()
+            if not peer.connected
+        ]
         if missing:
             found.append(
                 f"peers: not connected to {', '.join(missing)}; see whether they run, "
@@ -113,6 +122,10 @@ class NodeStatus:
     def is_serving(self) -> bool:
         """Whether clients are well served here."""
         return not self.why_not_taking()
+
+
+def _in_brackets(failure: str) -> str:
+    return f" ({printable(failure, FAILURE_CHARACTERS_MAX)})" if failure else ""
 
 
 def _utc(time_ms: int) -> str:

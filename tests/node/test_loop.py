@@ -52,6 +52,7 @@ class Wire:
 
     def __init__(self, look: Callable[[], object]) -> None:
         self.links = {1: None}
+        self.failures: dict[int, str] = {}
         self.look = look
         self.sent: list[tuple[int | str, pb.PeerFrame, object]] = []
         self.faults: list[tuple[int, str]] = []

@@ -18,10 +18,11 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from ayni.v1 import admin_service_pb2, admin_service_pb2_grpc
 from ayni.v1 import ledger_service_pb2 as pb
 from ledger.blocks import FinalBlock
+from node.daemon import Node
 from tests.node.acts import contribute, open_accounts, transfer
 from tests.node.alone import Alone, node_alone
 from tests.node.founders import write_network
-from tests.node.running import credentials, running_node, stub_of
+from tests.node.running import credentials, running_node, stub_of, tick
 
 
 @pytest_asyncio.fixture
@@ -107,6 +108,25 @@ async def test_the_sysadmin_sees_what_is_wrong_and_can_stop_the_node(alone: Alon
             await alone.submit(transfer(alone.hash))
         # What comes in while the server goes away is cancelled by gRPC; what comes later finds nobody.
         assert failed.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
+
+async def test_the_sysadmin_sees_why_a_peer_is_not_reached(tmp_path: Path) -> None:
+    """That nothing listens there, or that the certificate is another one: it was in no log and no status."""
+    configs = write_network(tmp_path)
+    away, japan = configs[0].peers[1], configs[0].peers[0]
+    stranger = replace(japan, certificate=away.certificate)
+    config = replace(configs[0], peers=(stranger, *configs[0].peers[1:]))
+
+    def warning(node: Node) -> str:
+        [found] = [each for each in node.status.warnings() if each.startswith("peers: ")]
+        return found
+
+    async with running_node(configs[1]), running_node(config) as node, asyncio.timeout(10):
+        while warning(node).count("(") < 3:
+            await tick()
+        said = warning(node)
+    assert "peers: not connected to japan (UNAVAILABLE: " in said and "CERTIFICATE_VERIFY_FAILED" in said
+    assert f"{away.federation} (UNAVAILABLE: " in said and "Connection refused" in said
 
 
 async def test_a_node_closes_a_period_that_is_due(tmp_path: Path) -> None:
