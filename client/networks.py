@@ -19,7 +19,6 @@ from client.documents import read_bounded, read_object
 from client.errors import NotFound, UsageProblem
 from client.files import make_private, write_atomically
 from proofs.domains import genesis_hash
-from proofs.membership import membership_of
 
 FILE_VERSION = 1
 FILE_BYTES_MAX = 4 << 20
@@ -90,23 +89,24 @@ class Networks:
 def read_genesis_file(path: Path) -> tuple[bytes, bytes]:
     """Reads a genesis file: (SignedGenesis bytes, genesis hash). Raises UsageProblem.
 
-    Founders' signatures are verified.
+    It is checked as a node checks it: canonical bytes, bounds, founders' signatures (M1).
     """
+    from ledger.genesis import read_genesis
+
     try:
         raw = read_bounded(path, GENESIS_BYTES_MAX)
-        signed = genesis_pb2.SignedGenesis.FromString(raw)
-        membership_of(signed)
+        founding = read_genesis(raw)
     except OSError as error:
         raise UsageProblem(
             f"The genesis file {path} cannot be read.",
             f"{error.strerror}.",
             "Give the file your federation published.",
         ) from error
-    except (DecodeError, ValueError) as error:
+    except ValueError as error:
         raise UsageProblem(
             f"{path} is not a valid genesis.", f"{error}.", "Ask your federation for the genesis file again."
         ) from error
-    return raw, genesis_hash(signed.body)
+    return raw, founding.hash
 
 
 def networks_file(home: Path) -> Path:

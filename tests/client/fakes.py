@@ -73,17 +73,24 @@ def signed_genesis(*names: str) -> genesis_pb2.SignedGenesis:
         genesis_pb2.Unit(code="EUC", scale=100, nature=genesis_pb2.NATURE_MUTUAL_CREDIT),
         genesis_pb2.Unit(code="HRS", scale=60, nature=genesis_pb2.NATURE_HOURS),
     ]
-    body = genesis_pb2.Genesis(
+    genesis = genesis_pb2.Genesis(
         network="valley",
         time_ms=1_700_000_000_000,
         state_tree_bits=STATE_TREE_BITS,
         federations=federations,
         units=units,
-    ).SerializeToString(deterministic=True)
+    )
+    return founded(genesis)
+
+
+def founded(genesis: genesis_pb2.Genesis) -> genesis_pb2.SignedGenesis:
+    """The genesis, signed by all its federations."""
+    body = genesis.SerializeToString(deterministic=True)
     message = domains.genesis_message(domains.genesis_hash(body))
+    keys = [seeded(f"{federation.name} decision") for federation in genesis.federations]
     signatures = [
         keys_pb2.Signature(public_key=key.public_key, signature=key.sign(message))
-        for key in sorted((seeded(f"{name} decision") for name in names), key=lambda one: one.public_key)
+        for key in sorted(keys, key=lambda one: one.public_key)
     ]
     return genesis_pb2.SignedGenesis(body=body, signatures=signatures)
 

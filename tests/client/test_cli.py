@@ -13,7 +13,7 @@ from ayni.v1 import genesis_pb2
 from client.cli import GROUPS, main
 from client.errors import ClientError, ExitCode, UsageProblem, worst
 from tests.client.conftest import Ayni, three_lines
-from tests.client.fakes import FakeNode, signed_genesis
+from tests.client.fakes import FakeNode, founded, signed_genesis
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -132,6 +132,22 @@ def test_a_genesis_that_is_not_the_one_told_or_not_signed_is_refused(ayni: Ayni,
     result = ayni("network", "add", "hill")
     assert result.code == 8
     assert "no --genesis was given" in three_lines(result.err)[1]
+
+
+def test_a_genesis_that_no_node_starts_from_is_not_pinned(ayni: Ayni, tmp_path: Path) -> None:
+    """Though its founders signed it."""
+    genesis = genesis_pb2.Genesis.FromString(signed_genesis("uplands").body)
+    genesis.time_ms = 0
+    path = tmp_path / "hill.genesis"
+    path.write_bytes(founded(genesis).SerializeToString(deterministic=True))
+    result = ayni("network", "add", "hill", "--genesis", str(path))
+    assert result.code == 2
+    assert "genesis time_ms: must be Unix milliseconds" in three_lines(result.err)[1]
+    unknown_field = b"\x18\x01"
+    path.write_bytes(signed_genesis("uplands").SerializeToString(deterministic=True) + unknown_field)
+    result = ayni("network", "add", "hill", "--genesis", str(path))
+    assert result.code == 2
+    assert "SignedGenesis has no field 3" in three_lines(result.err)[1]
 
 
 def test_a_far_node_needs_its_certificate(ayni: Ayni, tmp_path: Path) -> None:
