@@ -249,7 +249,7 @@ class Keystore:
 def _derive(password: str, salt: bytes, cost: KdfCost) -> bytes:
     key: bytes = _KDF.kdf(
         nacl.secret.SecretBox.KEY_SIZE,
-        password.encode(),
+        password.encode(errors="surrogateescape"),  # the bytes typed, whatever the terminal is set to
         salt,
         opslimit=cost.operations,
         memlimit=cost.memory_bytes,

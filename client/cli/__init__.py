@@ -133,6 +133,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ClientError as problem:
         _show(problem.lines())
         return problem.exit_code
+    except UnicodeEncodeError:
+        _show(
+            (
+                "ayni: something that was typed is not UTF-8 text.",
+                "  why:  Names, amounts and references are UTF-8, whatever the terminal is set to.",
+                "  next: Type it in a terminal that is set to UTF-8.",
+            )
+        )
+        return ExitCode.USAGE
     except OSError as problem:
         if problem.filename is None and problem.errno not in _OF_THE_MACHINE:
             return _show_bug(problem)

@@ -130,6 +130,11 @@ account close nonsense
 account limit emilia/cadiai
 account rotate-keys emilia/cadiai
 account list --limit 0
+account list \udce9
+account show \udce9
+account statement \udce9
+entitlement list \udce9
+class show \udce9
 account statement emilia/cadiai --month 2026-13
 account statement emilia/cadiai --from 2026-02-01 --until 2026-01-01
 account statement emilia/cadiai --csv --json

@@ -38,6 +38,19 @@ def test_the_file_shows_public_keys_and_no_seed(tmp_path: Path) -> None:
     assert opened.names_of(key.public_key) == ["a"]
 
 
+def test_a_password_that_is_not_utf_8_is_one_like_others(tmp_path: Path) -> None:
+    """As a shell hands it on that is set to Latin-1."""
+    path = tmp_path / "keystore.json"
+    made = keystore(path, "caff\udce9").new("a")
+    assert made.seed == keystore(path, "caff\udce9").signing_key("a").seed
+    with pytest.raises(KeyProblem, match="password is wrong"):
+        keystore(path, "caff\udce8").signing_key("a")
+    plain = keystore(tmp_path / "plain.json").new("a")
+    with pytest.raises(KeyProblem, match="password is wrong"):
+        keystore(tmp_path / "plain.json", "caff\udce9").signing_key("a")
+    assert plain.seed == keystore(tmp_path / "plain.json").signing_key("a").seed
+
+
 def test_a_wrong_password_does_not_open_it(tmp_path: Path) -> None:
     path = tmp_path / "keystore.json"
     keystore(path).new("a")
