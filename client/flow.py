@@ -26,7 +26,7 @@ from ayni.v1 import ledger_service_pb2
 from client.api import Client
 from client.channels import Node, NotThisNode, no_node, translated
 from client.drafts import checked_id, id_of
-from client.errors import VerificationFailed
+from client.errors import UsageProblem, VerificationFailed
 from client.outcomes import Kind, Outcome, judged, outcome_of
 from client.stamps import now_ms
 from client.submission import BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX
@@ -58,6 +58,12 @@ def flow(
     bytes that are no transaction, end it: they are raised once what was sent before has its outcomes. With
     `want_receipts` each final outcome is believed only with a receipt that verifies. Raises ClientError.
     """
+    if window < 1 or batch < 1:
+        raise UsageProblem(
+            f"A flow with a window of {window} and batches of {batch} never sends anything.",
+            "At least one transaction is on its way, and in a message.",
+            "Give 1 or more of both.",
+        )
     run = _Flow(client, transactions, window, min(batch, BATCH_TRANSACTIONS_MAX), want_receipts)
     run.stall_s = min(STALL_SECONDS, give_up_s)
     while not run.finished():

@@ -58,3 +58,10 @@ def test_an_error_of_the_source_is_raised_after_the_outcomes_of_what_was_sent(no
         for one in flow(client, source(), batch=10):
             told.append(one)
     assert {one.tx_id for one in told} == {id_of(raw) for raw in many}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(("window", "batch"), [(0, 10), (10, 0), (-1, 10)])
+def test_a_flow_in_which_nothing_may_be_sent_is_refused(node: FakeNode, window: int, batch: int) -> None:
+    with Client(node.network()) as client, pytest.raises(UsageProblem, match="never sends anything"):
+        list(flow(client, raws(node, 1), window=window, batch=batch))
