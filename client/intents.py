@@ -16,18 +16,30 @@ def content_of(body: transaction_pb2.Body) -> bytes:
     return _copy(body).SerializeToString(deterministic=True)
 
 
-def same_intent(body: transaction_pb2.Body, earlier: transaction_pb2.Body, today: int) -> bool:
-    """Whether `body`, made today (a day since 1970-01-01), may mean what `earlier` meant.
+class Intent:
+    """What a transaction made today means, to be compared with many made earlier.
 
     A value date that nobody types is the day on which the command is run: what is typed again after
-    midnight is the same, but for that day.
+    midnight is the same, but for that day. `today` is a day since 1970-01-01.
     """
-    if content_of(body) == content_of(earlier):
-        return True
-    one, other = _copy(body), _copy(earlier)
-    days = _take_days(one)
-    _take_days(other)
-    return days == {today} and one == other
+
+    def __init__(self, body: transaction_pb2.Body, today: int) -> None:
+        self._kind = (body.author, body.WhichOneof("payload"))
+        self._content = content_of(body)
+        self._undated = _copy(body)
+        self._of_today = _take_days(self._undated) == {today}
+
+    def same_as(self, earlier: transaction_pb2.Body) -> bool:
+        """Whether it may mean what `earlier` meant."""
+        if (earlier.author, earlier.WhichOneof("payload")) != self._kind:
+            return False
+        if content_of(earlier) == self._content:
+            return True
+        if not self._of_today:
+            return False
+        undated = _copy(earlier)
+        _take_days(undated)
+        return undated == self._undated
 
 
 def _copy(body: transaction_pb2.Body) -> transaction_pb2.Body:

@@ -27,7 +27,7 @@ from client.cli.options import FILE, shared_options
 from client.context import Context
 from client.drafts import Draft, id_of, with_signatures, without_signatures
 from client.errors import KeyProblem, NoNode, OutcomeUnknown, Refused, UsageProblem
-from client.intents import same_intent
+from client.intents import Intent
 from client.output import MS_PER_DAY, duration_ms, time_text
 from client.signers import Signing, missing_error, plan
 from client.stamps import Stamp, new_stamp, now_ms
@@ -197,22 +197,22 @@ class Writing:
         """
         if self.again or self.replaces:
             return
-        body, today = draft.parsed(), now_ms() // MS_PER_DAY
+        intent = Intent(draft.parsed(), now_ms() // MS_PER_DAY)
         outbox = self.context.outbox
         for entry, earlier in outbox.bodies([*outbox.pending(), *outbox.void()]):
-            if entry.tx_id != draft.tx_id and same_intent(body, earlier, today):
+            if entry.tx_id != draft.tx_id and intent.same_as(earlier):
                 if entry.pending:
                     raise _second_intent(entry)
                 if not outbox.nonce_used(entry):
                     raise _given_up_before(entry)
-        self._tell_of_second_time(body, today)
+        self._tell_of_second_time(intent)
 
-    def _tell_of_second_time(self, body: transaction_pb2.Body, today: int) -> None:
+    def _tell_of_second_time(self, intent: Intent) -> None:
         """Says so when the same became final lately. Not refused: a second hour of care on one day is as
         common as a command that was run twice."""
         for entry in reversed(self.context.outbox.lately_final(MS_PER_DAY / 1000)):
             with suppress(KeyProblem, FileNotFoundError):  # what cannot be read keeps nobody from paying
-                if same_intent(body, entry.body(), today):
+                if intent.same_as(entry.body()):
                     sys.stderr.write(
                         f"note: the same content was sent at {time_text(int(entry.signed_at * 1000))} as"
                         f" transaction {entry.tx_id.hex()[:16]} and is final; this does it a second time\n"

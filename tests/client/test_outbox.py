@@ -197,6 +197,24 @@ def test_the_same_intent_is_not_given_a_second_nonce_while_it_is_pending(
     assert len(node.seen) == 1
 
 
+def numbered(node: FakeNode, number: int) -> bytes:
+    leg = transactions.leg("lazio/coop", "EUC", number, value_date=20_000)
+    made = transactions.transfer("emilia/cadiai", [leg], Stamp(number.to_bytes(16), 1_900_000_000_000))
+    return sign(made, [seeded("cadiai")], node.genesis_hash)
+
+
+@pytest.mark.timeout(20)
+def test_a_large_transaction_is_compared_with_many_that_are_pending_in_moments(
+    ayni: Ayni, outbox: Outbox, node: FakeNode, tmp_path: Path
+) -> None:
+    """It is valid for two minutes, which must not pass before it is sent."""
+    outbox.put([numbered(node, number) for number in range(1, 3_001)])
+    path = tmp_path / "legs.csv"
+    path.write_text("payee,amount,unit\n" + "".join(f"lazio/coop,{one}.25,EUC\n" for one in range(1, 4_001)))
+    assert ayni("tx", "transfer", "emilia/cadiai", "--csv", str(path)).code == 0
+    assert len(node.seen) == 1
+
+
 def test_whoever_does_the_same_again_after_it_was_final_is_told_so(
     ayni: Ayni, outbox: Outbox, node: FakeNode
 ) -> None:
