@@ -185,7 +185,12 @@ class Output:
         self._together: list[dict[str, Any]] | None = None
 
     def result(self, kind: str, document: Mapping[str, Any], render: Callable[[Console], None]) -> None:
-        """Shows one result: `document` as versioned JSON, or `render` on a console."""
+        """Shows one result: `document` as versioned JSON, or `render` on a console.
+
+        Raises ValueError when the document would overwrite what says its version and kind.
+        """
+        if taken := {"ayni", "kind"} & document.keys():
+            raise ValueError(f"{kind}: {', '.join(sorted(taken))} is not the document's to say")
         if not self.as_json:
             render(console())
         elif self._together is not None:

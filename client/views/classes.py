@@ -92,7 +92,7 @@ def definition_json(definition: entitlements_pb2.DefineClass, unit: Unit) -> Doc
     """What a class's policy is."""
     contribution, cap = definition.item_contribution_minor, definition.holder_cap_minor
     return {
-        "kind": KINDS.get(definition.kind, ""),
+        "class_kind": KINDS.get(definition.kind, ""),
         "unit": unit.code,
         "given_for": GIVEN_FOR.get(definition.given_for, ""),
         "item_value": decimal_text(definition.item_value_minor, unit),

@@ -109,6 +109,7 @@ def test_a_proof_of_a_balance_is_verified_offline(desk: Desk, tmp_path: Path) ->
 def test_classes_say_who_issued_what(desk: Desk) -> None:
     assert [one["class"] for one in desk.read("class", "list")["classes"]] == [HOURS, SHARES]
     shares = desk.read("class", "show", SHARES)
+    assert (shares["kind"], shares["class_kind"]) == ("class", "share")
     assert shares["issuers"] == [
         {
             "issuer": "emilia/cadiai",

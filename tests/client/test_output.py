@@ -174,6 +174,12 @@ def test_a_narrow_terminal_shows_figures_whole(
     assert "-1,234.50  -12,345.00" in capsys.readouterr().out
 
 
+def test_no_document_says_itself_of_what_version_and_kind_it_is() -> None:
+    for name in ("kind", "ayni"):
+        with pytest.raises(ValueError, match=f"class: {name} is not the document's to say"):
+            Output(True).result("class", {name: "hours"}, lambda console: None)
+
+
 @pytest.mark.parametrize("width", ["10", "30", "60", "80"])
 def test_however_narrow_a_terminal_is_no_name_and_no_figure_is_cut_off(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: str
