@@ -2,8 +2,9 @@
 
 Decides nothing and repairs nothing: every record is read (checksums verified), every certificate verified,
 every body, log root and state root recomputed, every index compared with the log, the blocks and the state.
-(Whether the rules were kept, `ayni audit verify` says of an export; what the postings are, that statements
-show, only re-execution would tell.) Spec: DESIGN 4.5.
+The postings that statements show must add up, and in the book of credit to the balances of the state; what
+else they say only re-execution would tell, and `ayni audit verify` whether the rules were kept.
+Spec: DESIGN 4.5.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from google.protobuf.message import DecodeError
 from ayni.v1 import block_pb2, transaction_pb2
 from config import NodeConfig
 from ledger.genesis import Founding
+from ledger.records import BalanceRecord, RecordDamaged, decode
+from ledger.rule import CREDIT
 from ledger.state import LoggedTransaction
+from node import postings
 from node.startup import StartError, read_founding
 from node.store import (
     BUCKET,
@@ -35,6 +39,7 @@ from node.store import (
     STATE,
     TX_INDEX,
     Database,
+    StoreDamaged,
     StoreError,
 )
 from node.tables import LEAST_LEVEL_STORED, LISTED_FAMILIES, StoredBlock, Tables
@@ -59,8 +64,10 @@ ALL_TABLES = (
     EVIDENCE,
 )
 FINDINGS_MAX = 100
+HEIGHT_END = (1 << 64) - 1
+"""Above every block."""
 WHAT_TO_DO = (
-    "do not vote on this disk; restore a copy, or move the database away: the node catches up from its peers "
+    "do not vote on this disk: move the database away, and keep it; the node catches up from its peers "
     "and serves, but does not vote if they hold votes that the disk lost (docs/operations.md)"
 )
 EXIT_OK, EXIT_CANNOT_START, EXIT_DAMAGED = 0, 2, 4
@@ -126,6 +133,9 @@ def findings_in(database: Database, founding: Founding, say: Callable[[str], obj
     tables = Tables(database, founding.genesis.state_tree_bits)
     say(f"{database.path}: {database.scan(ALL_TABLES)} records read, {database.size_bytes()} bytes on disk")
     tip = tables.tip()
+    if tip is None and not database.is_new():
+        yield "tip: it is missing, and there are records of a network"
+        return
     if tip is None:
         say("the network was never founded here: the database is new")
         return
@@ -146,8 +156,10 @@ def findings_in(database: Database, founding: Founding, say: Callable[[str], obj
     if parent != tip.digest or frontier != tip.frontier:
         yield f"tip: says {tip.digest.hex()} with {tip.frontier.size} transactions; the blocks end otherwise"
     say(f"{tip.height} blocks, {frontier.size} transactions checked")
-    yield from _state_findings(tables, founding, header.state_root if tip.height else None)
+    yield from _state_findings(tables, database, founding, header.state_root if tip.height else None)
     say("state checked")
+    yield from postings.findings(database)
+    say("postings checked")
 
 
 def _entries(tables: Tables, start: int, stop: int) -> list[LoggedTransaction]:
@@ -215,7 +227,9 @@ def _log_node_findings(tables: Tables, nodes: list[tuple[int, int, bytes]]) -> I
             yield f"log: node {level}/{index} is not the hash of its transactions"
 
 
-def _state_findings(tables: Tables, founding: Founding, state_root: bytes | None) -> Iterator[str]:
+def _state_findings(
+    tables: Tables, database: Database, founding: Founding, state_root: bytes | None
+) -> Iterator[str]:
     stored = tables.bucket_hashes() or b""
     bits = founding.genesis.state_tree_bits
     hashes = bytearray()
@@ -226,6 +240,8 @@ def _state_findings(tables: Tables, founding: Founding, state_root: bytes | None
                 yield f"state: the record {_shown(key)} is stored under another key"
             if key[:2] in LISTED_FAMILIES and not tables.is_listed(key):
                 yield f"state: the record {_shown(key)} is not listed"
+            if key.startswith(b"b|"):
+                yield from _balance_findings(database, key, value)
             entries.append((key_hash, statetree.value_hash(value)))
         found = statetree.bucket_hash(entries)
         if stored[32 * index : 32 * index + 32] != found:
@@ -237,6 +253,18 @@ def _state_findings(tables: Tables, founding: Founding, state_root: bytes | None
     root = statetree.levels(bytes(hashes), bits)[-1]
     if state_root is not None and root != state_root:
         yield f"state: its root is {root.hex()}, the last block says {state_root.hex()}"
+
+
+def _balance_findings(database: Database, key: bytes, value: bytes) -> Iterator[str]:
+    account, _, unit = _shown(key)[2:].partition("|")
+    book = postings.Book(CREDIT, unit)
+    try:
+        balance = decode(BalanceRecord, value).balance
+        posted = postings.balance_before(database, account, book, HEIGHT_END)
+    except (RecordDamaged, StoreDamaged):
+        return  # what cannot be read is said of the bucket, or the posting
+    if balance != posted:
+        yield f"postings: those of {account} in {unit} end with {posted}, its balance is {balance}"
 
 
 def _shown(key: bytes) -> str:

@@ -16,6 +16,7 @@ import msgspec
 
 from ledger.blocks import FinalBlock
 from node.store import POSTING, Batch, Database, StoreDamaged, next_prefix
+from proofs.words import printable
 
 _HEIGHT_BYTES: Final = 8
 _encode = msgspec.msgpack.Encoder().encode
@@ -91,6 +92,26 @@ def lines(
         height = int.from_bytes(key[-_HEIGHT_BYTES:])
         for log_index, line in _pairs(row):
             yield height, log_index, line
+
+
+def findings(database: Database) -> Iterator[str]:
+    """What does not add up: a row that cannot be read, or does not follow from the one before."""
+    chain, balance = b"", 0
+    for key, row in database.range(POSTING, next_prefix(POSTING), fill_cache=False):
+        if key[:-_HEIGHT_BYTES] != chain:
+            chain, balance = key[:-_HEIGHT_BYTES], 0
+        account, _, book = chain[1:].decode(errors="replace").partition("\x00")
+        height = int.from_bytes(key[-_HEIGHT_BYTES:])
+        where = f"postings of {printable(account)} in {printable(book[1:-1])}, block {height}"
+        try:
+            rows = _pairs(row)
+        except StoreDamaged:
+            yield f"{where}: they are not what was written"
+            continue
+        for _, line in rows:
+            if balance + line.amount != line.balance_after:
+                yield f"{where}: {balance} and {line.amount} make {line.balance_after}, they say"
+            balance = line.balance_after
 
 
 def _pairs(row: bytes) -> list[tuple[int, Line]]:

@@ -130,6 +130,11 @@ def open_chain(founding: Founding, database: Database, tables: Tables, mempool: 
     """
     tip = tables.tip()
     if tip is None:
+        if not database.is_new():
+            raise StoreDamaged(
+                f"{database.path}: the last final block is not known, and there are records of a network; "
+                "run `ayni node doctor`, then move the database away (docs/operations.md)"
+            )
         batch = Batch()
         tables.found(batch, Chain.founding_records(founding), founding.hash)
         database.write(batch)

@@ -210,6 +210,10 @@ class Database:
                 f"{self.path}: cannot be written: {_words(error)}; check that the disk has space"
             ) from None
 
+    def is_new(self) -> bool:
+        """Whether it holds no more than of what network it is."""
+        return next(self.keys(next_prefix(META), b"\xff"), None) is None
+
     def scan(self, tables: Iterable[bytes]) -> int:
         """Reads every byte of `tables`, checksums verified; returns how many records. Raises StoreDamaged."""
         count = 0

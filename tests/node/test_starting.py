@@ -91,7 +91,7 @@ def test_the_doctor_of_a_damaged_database(file: Path, capsys: pytest.CaptureFixt
     code, said = started(capsys, "doctor", "--config", file)
     assert code == 4
     assert f"FOUND state: bucket {int.from_bytes(key[1:])} does not have the hash that is stored" in said
-    assert "restore a copy" in said
+    assert "move the database away, and keep it" in said
 
 
 def test_the_doctor_where_there_is_nothing(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

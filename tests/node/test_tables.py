@@ -210,6 +210,35 @@ def test_the_doctor_finds_a_list_of_accounts_that_is_not_that_of_the_state(ledge
     ]
 
 
+@pytest.mark.parametrize(
+    ("which", "row", "words"),
+    [
+        (-1, None, f"postings: those of {OTHER} in EUC end with 13, its balance is 14"),
+        (0, None, f"postings of {COOP} in EUC, block 3: 0 and -1 make -4, they say"),
+        (0, b"junk", f"postings of {COOP} in EUC, block 2: they are not what was written"),
+    ],
+)
+def test_the_doctor_finds_statements_that_do_not_add_up(
+    ledger: StoredLedger, which: int, row: bytes | None, words: str
+) -> None:
+    """A node that finds such a row asks for the doctor, who had nothing to say."""
+    key = list(ledger.database.keys(POSTING, next_prefix(POSTING)))[which]
+    batch = Batch()
+    batch.operations.append((key, row))
+    ledger.database.write(batch)
+    found = examine(ledger)
+    assert found and any(words in finding for finding in found), found
+
+
+def test_a_database_that_lost_its_tip_is_not_said_to_be_new(ledger: StoredLedger) -> None:
+    batch = Batch()
+    batch.delete(b"!tip")
+    ledger.database.write(batch)
+    assert examine(ledger) == ["tip: it is missing, and there are records of a network"]
+    with pytest.raises(StoreDamaged, match="the last final block is not known"):
+        ledger.restart()
+
+
 # --- receipts and proofs ------------------------------------------------------------------------------
 
 
