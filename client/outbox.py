@@ -170,11 +170,16 @@ class Outbox:
         """What was given up, the latest ones: by a node's word, because it was replaced, or by --drop."""
         return self._entries(self._void, pending=False)
 
-    def nonce_used(self, entry: Entry) -> bool:
-        """Whether something that is final, as far as is remembered here, used the nonce of `entry` (T4)."""
+    def nonce_used(self, entry: Entry) -> bytes:
+        """The id of what is final, as far as is remembered here, with the nonce of `entry` (T4); empty: none.
+
+        It is not `entry` itself.
+        """
         body = entry.body()
-        final = self.bodies(self._entries(self._done, pending=False))
-        return any((one.author, one.nonce) == (body.author, body.nonce) for _, one in final)
+        for other, one in self.bodies(self._entries(self._done, pending=False)):
+            if (one.author, one.nonce) == (body.author, body.nonce) and other.tx_id != entry.tx_id:
+                return other.tx_id
+        return b""
 
     @staticmethod
     def bodies(entries: Iterable[Entry]) -> Iterator[tuple[Entry, transaction_pb2.Body]]:

@@ -192,6 +192,16 @@ def judged(outcome: Outcome, transaction: bytes, now_ms: int) -> Outcome:
     return replace(outcome, refusal=refusal)
 
 
+def replaced_outcome(tx_id: bytes, used_by: bytes) -> Outcome:
+    """Of what can never become final, whatever a node says, because `used_by` is, with its nonce (T4)."""
+    refusal = result_pb2.Refusal(
+        code=result_pb2.REFUSAL_CODE_NONCE_USED,
+        field="nonce",
+        message=f"Transaction {used_by.hex()} has the same nonce and is final: that one took effect.",
+    )
+    return Outcome(tx_id, Kind.REFUSED, refusal=refusal)
+
+
 def with_receipt(final: Outcome, receipt: receipt_pb2.Receipt, genesis_hash: bytes) -> Outcome:
     """A final outcome with the receipt that proves all it says. Raises VerificationFailed.
 

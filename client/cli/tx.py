@@ -23,7 +23,7 @@ from client.describe import body_document, document_lines, message_document
 from client.documents import is_file
 from client.draftfiles import read_draft
 from client.files import write_file
-from client.outcomes import judged
+from client.outcomes import judged, replaced_outcome
 from client.output import duration_ms, time_json
 from client.stamps import now_ms
 
@@ -144,6 +144,8 @@ def _awaited(context: Context, tx_id: bytes, wait_ms: int) -> Outcome:
     """
     deadline = time.monotonic() + wait_ms / 1000
     entry = context.outbox.intact(tx_id)
+    if entry is not None and (used_by := context.outbox.nonce_used(entry)):
+        return replaced_outcome(tx_id, used_by)
     valid_until_ms = entry.body().expires_at_ms if entry else now_ms() + wait_ms
     outcome = context.client.outcome(tx_id, wait_ms=max(0, min(wait_ms, valid_until_ms - now_ms())))
     if outcome.kind == "final":

@@ -44,6 +44,30 @@ def test_bytes_that_may_still_be_accepted_stay_in_the_outbox_and_are_replaced_un
     assert outbox.pending() == []  # the first one's nonce is used: it can never be accepted
 
 
+def test_what_was_replaced_is_void_whatever_a_node_remembers_of_it(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    """It was refused for a balance, which alone would leave it valid until its time is over."""
+    node.judge = lambda body: refuse(final_after_ms=body.expires_at_ms)
+    assert ayni(*TRANSFER).code == 3
+    [kept] = outbox.pending()
+    node.remembered = refuse(final_after_ms=kept.body().expires_at_ms)
+    assert "It is not void" in ayni("tx", "wait", kept.tx_id.hex(), "--wait", "0s").err
+    node.judge = lambda body: None
+    smaller = ("tx", "transfer", "emilia/cadiai", "lazio/coop", "10", "EUC")
+    assert ayni(*smaller, "--replace", kept.tx_id.hex()).code == 0
+    final = tx_id_of(node.seen[-1])
+    result = ayni("tx", "wait", kept.tx_id.hex(), "--wait", "0s")
+    assert result.code == 3
+    assert three_lines(result.err) == [
+        f"ayni: Transaction {kept.tx_id.hex()[:16]} is refused: NONCE_USED at nonce.",
+        f"  why:  Transaction {final.hex()} has the same nonce and is final: that one took effect.",
+        "  next: What used the nonce took effect: look at it before anything is made anew, and say --again"
+        " only if it is meant a second time.",
+    ]
+    assert ayni("tx", "wait", final.hex()).code == 0
+
+
 def test_a_transaction_of_another_author_replaces_nothing(ayni: Ayni, node: FakeNode, outbox: Outbox) -> None:
     node.judge = lambda body: refuse(final_after_ms=body.expires_at_ms)
     assert ayni(*TRANSFER).code == 3
