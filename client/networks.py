@@ -125,7 +125,13 @@ def load_networks(home: Path) -> Networks:
             raise ValueError(f"its version is {document['version']}, and this program reads {FILE_VERSION}")
         entries = {name: _network(home, name, entry) for name, entry in document["networks"].items()}
         return Networks(entries, document.get("current", ""))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, DecodeError) as error:
+    except OSError as error:
+        raise UsageProblem(
+            f"The networks file {path} cannot be read.",
+            f"{error.filename or path}: {error.strerror}.",
+            "See who may read it; if it is gone, put it back from a copy of the home.",
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, DecodeError) as error:
         raise UsageProblem(
             f"The networks file {path} cannot be read.",
             f"{error}.",

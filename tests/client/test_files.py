@@ -21,7 +21,7 @@ from client.documents import is_file, parse_object, read_bounded, read_object
 from client.errors import UsageProblem
 from client.files import make_private
 from client.keys import KdfCost, Keystore
-from client.networks import Networks, save_networks
+from client.networks import Networks, load_networks, save_networks
 from client.outbox import Outbox
 from client.testnet import create, federation_names
 from client.testnet.founding import Founding
@@ -75,6 +75,16 @@ def test_a_home_and_its_outbox_are_for_its_owner_only(tmp_path: Path) -> None:
         0o700
     ] * 3
     assert [mode(each) for each in (home / "outbox" / "x" / "pending").iterdir()] == [0o600]
+
+
+def test_networks_that_cannot_be_read_are_not_said_to_be_damaged(tmp_path: Path) -> None:
+    """Nobody is told to add all networks anew because a file belongs to somebody else."""
+    path = tmp_path / "networks.json"
+    path.mkdir()
+    with pytest.raises(UsageProblem) as error:
+        load_networks(tmp_path)
+    assert error.value.why == f"{path}: Is a directory."
+    assert error.value.next_step == "See who may read it; if it is gone, put it back from a copy of the home."
 
 
 def test_an_exported_key_is_for_its_owner_only_and_replaces_nothing(
