@@ -267,6 +267,8 @@ def _channel(address: NodeAddress) -> grpc.Channel:
         ("grpc.max_reconnect_backoff_ms", 1_000),
         ("grpc.initial_reconnect_backoff_ms", 200),
     ]
+    if address.loopback:  # no proxy leads to this machine, whatever `http_proxy` says
+        options.append(("grpc.enable_http_proxy", 0))
     if not address.certificate_pem:
         return grpc.insecure_channel(address.address, options)
     try:

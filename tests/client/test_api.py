@@ -287,6 +287,14 @@ def test_a_connection_lost_in_the_middle_leaves_the_outcome_unknown_until_asked_
     assert outcome.kind == Kind.UNKNOWN
 
 
+def test_no_proxy_is_asked_for_a_node_of_this_machine(
+    node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # where nothing listens
+    with Client(node.network()) as client:
+        assert client.status().at.height == 0
+
+
 def test_a_node_of_another_network_is_not_talked_to(node: FakeNode) -> None:
     other = FakeNode(federations=("elsewhere",))
     pinned = node.network()
