@@ -8,6 +8,7 @@ Spec: DESIGN 4.5.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -224,7 +225,11 @@ class Database:
 
     def size_bytes(self) -> int:
         """What the files of the database take on disk."""
-        return sum(each.stat().st_size for each in self.path.iterdir() if each.is_file())
+        size = 0
+        for each in self.path.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # a compaction has just removed it
+                size += each.stat().st_size
+        return size
 
     def close(self) -> None:
         """Closes it; another process may then open it. Closing twice is harmless."""
