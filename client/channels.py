@@ -28,6 +28,8 @@ MESSAGE_BYTES_MAX = 64 << 20
 """Largest answer that is read: a certified block of 4 MiB, or a page of accounts, fits many times."""
 CONNECT_SECONDS_MAX = 5.0
 CLOSE_SECONDS = 1.0
+PAST_PROXIES = ("grpc.enable_http_proxy", 0)
+"""For a node of this machine: no proxy leads there, whatever `http_proxy` says in the environment."""
 
 _ELSEWHERE = {
     grpc.StatusCode.UNAVAILABLE,
@@ -267,8 +269,8 @@ def _channel(address: NodeAddress) -> grpc.Channel:
         ("grpc.max_reconnect_backoff_ms", 1_000),
         ("grpc.initial_reconnect_backoff_ms", 200),
     ]
-    if address.loopback:  # no proxy leads to this machine, whatever `http_proxy` says
-        options.append(("grpc.enable_http_proxy", 0))
+    if address.loopback:
+        options.append(PAST_PROXIES)
     if not address.certificate_pem:
         return grpc.insecure_channel(address.address, options)
     try:

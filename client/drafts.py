@@ -109,11 +109,11 @@ def id_of(transaction: bytes) -> bytes:
 
 def checked_id(transaction: bytes) -> bytes:
     """The id of bytes that are to be handed in. Raises UsageProblem when no node can read them."""
-    why = ""
+    body = b""
     try:
         check_parts(transaction_pb2.SignedTransaction, transaction, limits.SIGNED_FIELDS_MAX)
-        if not transaction_pb2.SignedTransaction.FromString(transaction).body:
-            why = "They have no body."
+        body = transaction_pb2.SignedTransaction.FromString(transaction).body
+        why = "" if body else "They have no body."
     except (DecodeError, TooManyParts) as error:
         why = f"{error}."
     if len(transaction) > limits.TRANSACTION_BYTES_MAX:
@@ -124,7 +124,7 @@ def checked_id(transaction: bytes) -> bytes:
             why,
             "Hand in what `client.drafts.sign` returns.",
         )
-    return id_of(transaction)
+    return domains.tx_id(body)
 
 
 def sign(draft: Draft, keys: Iterable[SigningKey], genesis_hash: bytes) -> bytes:

@@ -164,9 +164,8 @@ class _Flow:
         """What was sent and has no outcome, as unknown; whether the source had more."""
         with self._changed:
             left = [*self._on_the_way.values(), *self._again, *(raw for _, _, raw in self._later)]
-            return [
-                Outcome(id_of(raw), Kind.UNKNOWN) for raw in left
-            ], not self.exhausted or self._in_hand > 0
+            more = not self.exhausted or self._in_hand > 0
+        return [Outcome(id_of(raw), Kind.UNKNOWN) for raw in left], more
 
     def _take(self, message: ledger_service_pb2.Outcome) -> Outcome | None:
         if not message.tx_id:

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from ledger.blocks import FinalBlock
+from ledger.rule import Posting
 from node.store import POSTING, Batch, Database, StoreDamaged, next_prefix
 from proofs.words import printable
 
@@ -24,18 +25,9 @@ _KEYED: Final = 3
 """Fields of a posting, the first ones, that its row's key holds: book, account, unit."""
 
 
-class Line(NamedTuple):
-    """What a row holds of a posting: its other fields, in their order."""
-
-    amount: int
-    balance_after: int
-    counterparty: str
-    line: int
-    value_date: int
-    reference: str
-
-
-_decode = msgspec.msgpack.Decoder(list[int | Line]).decode
+_Line = tuple[int, int, str, int, int, str]
+"""The other fields of a posting, from its amount and the balance after it on."""
+_decode = msgspec.msgpack.Decoder(list[int | _Line]).decode
 
 
 class Book(NamedTuple):
@@ -77,21 +69,22 @@ def balance_before(database: Database, account: str, book: Book, height: int) ->
     prefix = _prefix(account, book)
     stop = prefix + height.to_bytes(_HEIGHT_BYTES)
     for _, row in database.range(prefix, stop, reverse=True):
-        return _pairs(row)[-1][1].balance_after
+        _, (_, balance_after, *_) = _pairs(row)[-1]
+        return balance_after
     return 0
 
 
 def lines(
     database: Database, account: str, book: Book, from_height: int, until_height: int
-) -> Iterator[tuple[int, int, Line]]:
-    """(height, log index, line) in one book, from a height until (not with) another, in order."""
+) -> Iterator[tuple[int, int, Posting]]:
+    """(height, log index, posting) in one book, from a height until (not with) another, in order."""
     prefix = _prefix(account, book)
     start = prefix + from_height.to_bytes(_HEIGHT_BYTES)
     stop = prefix + until_height.to_bytes(_HEIGHT_BYTES)
     for key, row in database.range(start, stop):
         height = int.from_bytes(key[-_HEIGHT_BYTES:])
         for log_index, line in _pairs(row):
-            yield height, log_index, line
+            yield height, log_index, Posting(book.book, account, book.unit, *line)
 
 
 def findings(database: Database) -> Iterator[str]:
@@ -108,19 +101,19 @@ def findings(database: Database) -> Iterator[str]:
         except StoreDamaged:
             yield f"{where}: they are not what was written"
             continue
-        for _, line in rows:
-            if balance + line.amount != line.balance_after:
-                yield f"{where}: {balance} and {line.amount} make {line.balance_after}, they say"
-            balance = line.balance_after
+        for _, (amount, balance_after, *_) in rows:
+            if balance + amount != balance_after:
+                yield f"{where}: {balance} and {amount} make {balance_after}, they say"
+            balance = balance_after
 
 
-def _pairs(row: bytes) -> list[tuple[int, Line]]:
+def _pairs(row: bytes) -> list[tuple[int, _Line]]:
     try:
         flat: list[Any] = _decode(row)
         pairs = list(zip(flat[::2], flat[1::2], strict=True))
     except (msgspec.DecodeError, ValueError):  # UnicodeDecodeError is one of the latter
         pairs = []
-    if not pairs or not all(type(index) is int and type(line) is Line for index, line in pairs):
+    if not pairs or not all(type(index) is int and type(line) is tuple for index, line in pairs):
         raise StoreDamaged(
             f"the database is damaged: postings ({len(row)} bytes) are not what was written; "
             "run `ayni node doctor`"

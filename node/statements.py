@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 from ayni.v1 import ledger_service_pb2 as pb
 from ayni.v1 import transaction_pb2
 from ledger import limits, records
+from ledger.rule import Posting
 from node import postings
-from node.postings import Book, Line
+from node.postings import Book
 from node.reads import BadRequest, NotFound, Reads
 from node.store import Database
 from node.tables import Tables, read_row
@@ -41,7 +42,7 @@ class _Placed(NamedTuple):
     book: int
     unit: str
     position: int
-    posting: Line
+    posting: Posting
 
 
 class Statements:
@@ -147,7 +148,7 @@ def kind_of(body: bytes) -> str:
     return _KINDS.get(number, "")
 
 
-def _places(book: Book, found: Iterator[tuple[int, int, Line]]) -> Iterator[_Placed]:
+def _places(book: Book, found: Iterator[tuple[int, int, Posting]]) -> Iterator[_Placed]:
     for position, (height, log_index, posting) in enumerate(found):
         yield _Placed(height, log_index, posting.line, book.book, book.unit, position, posting)
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from config import NodeConfig, PeerSection
 
 CALL_SECONDS_MAX = 5.0
-OWN_MACHINE = [("grpc.enable_http_proxy", 0)]
-"""Whatever `http_proxy` says in the environment: the node asked is on this machine."""
 _KEY_FILES = ("consensus.key", "service.key", "node.crt", "node.tls.key")
 
 
@@ -169,13 +167,14 @@ def health_command(config_file: Path, as_json: bool) -> int:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+    from client.channels import PAST_PROXIES
     from config import ConfigError
     from config.certificates import pinned_name
 
     config = _load(config_file)
     pem = config.tls.certificate.read_bytes()
     try:
-        options = [("grpc.ssl_target_name_override", pinned_name(pem)), *OWN_MACHINE]
+        options = [("grpc.ssl_target_name_override", pinned_name(pem)), PAST_PROXIES]
     except ConfigError as error:
         raise UsageProblem(
             "The node's certificate cannot be used.",
@@ -337,8 +336,9 @@ def _admin_status(config: NodeConfig) -> admin_service_pb2.GetNodeStatusResponse
     import grpc
 
     from ayni.v1 import admin_service_pb2, admin_service_pb2_grpc
+    from client.channels import PAST_PROXIES
 
-    with grpc.insecure_channel(config.listen.admin, OWN_MACHINE) as channel:
+    with grpc.insecure_channel(config.listen.admin, [PAST_PROXIES]) as channel:
         stub = admin_service_pb2_grpc.AdminServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
         try:
             answer: admin_service_pb2.GetNodeStatusResponse = stub.GetNodeStatus(
