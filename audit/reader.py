@@ -46,9 +46,10 @@ class AuditReader:
         keys = self._keys_of_bucket.get(index, ())
         return [(statetree.key_hash(key), statetree.value_hash(self.values[key])) for key in keys]
 
-    def bucket_hashes(self) -> bytes | None:
+    def bucket_hashes(self) -> bytes:
         """See StateReader."""
-        return None
+        hashes = {index: statetree.bucket_hash(sorted(self.bucket(index))) for index in self._keys_of_bucket}
+        return statetree.bucket_hashes(hashes, self._bits)
 
     def transaction(self, tx_id: bytes) -> LoggedTransaction | None:
         """See StateReader."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -335,9 +336,9 @@ def _tx_id_in(body: bytes, index: int) -> bytes | None:
 
 def _root_from_nothing(values: dict[bytes, bytes], bits: int) -> bytes:
     """Return the state root, by hashing every record, bucket and node once."""
-    buckets: list[list[tuple[bytes, bytes]]] = [[] for _ in range(1 << bits)]
+    buckets: defaultdict[int, list[tuple[bytes, bytes]]] = defaultdict(list)
     for key, value in values.items():
         key_hash = statetree.key_hash(key)
         buckets[statetree.bucket_of(key_hash, bits)].append((key_hash, statetree.value_hash(value)))
-    hashes = [statetree.bucket_hash(sorted(each)) if each else statetree.EMPTY_BUCKET for each in buckets]
-    return statetree.levels(b"".join(hashes), bits)[-1]
+    hashes = {index: statetree.bucket_hash(sorted(each)) for index, each in buckets.items()}
+    return statetree.levels(statetree.bucket_hashes(hashes, bits), bits)[-1]

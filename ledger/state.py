@@ -37,8 +37,8 @@ class StateReader(Protocol):
     def bucket(self, index: int) -> list[tuple[bytes, bytes]]:
         """(key hash, value hash) of every record in a bucket of the state tree, in any order."""
 
-    def bucket_hashes(self) -> bytes | None:
-        """The 2^k bucket hashes, 32 bytes each, in order; None when nothing is stored yet."""
+    def bucket_hashes(self) -> bytes:
+        """The 2^k bucket hashes, 32 bytes each, in order."""
 
     def transaction(self, tx_id: bytes) -> LoggedTransaction | None:
         """A transaction of the final log."""
@@ -65,9 +65,12 @@ class MemoryReader:
         """See StateReader."""
         return list(self._buckets.get(index, {}).items())
 
-    def bucket_hashes(self) -> bytes | None:
+    def bucket_hashes(self) -> bytes:
         """See StateReader."""
-        return None
+        hashes = {
+            index: statetree.bucket_hash(sorted(entries.items())) for index, entries in self._buckets.items()
+        }
+        return statetree.bucket_hashes(hashes, self._bits)
 
     def transaction(self, tx_id: bytes) -> LoggedTransaction | None:
         """See StateReader."""

@@ -29,14 +29,7 @@ class StateTree:
         """Each as it is hashed: 64 bytes for a record, where a dict takes four times as much."""
         self.cached_bytes = 0
         """Of buckets remembered."""
-        stored = reader.bucket_hashes()
-        if stored is None:
-            stored = b"".join([self._stored_bucket(index) for index in range(1 << bits)])
-        self._levels = [bytearray(level) for level in shape.levels(stored, bits)]
-
-    def _stored_bucket(self, index: int) -> bytes:
-        entries = self._reader.bucket(index)
-        return shape.bucket_hash(sorted(entries)) if entries else shape.EMPTY_BUCKET
+        self._levels = [bytearray(level) for level in shape.levels(reader.bucket_hashes(), bits)]
 
     def root(self) -> bytes:
         """`state_root` of the final state."""

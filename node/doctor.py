@@ -230,7 +230,7 @@ def _log_node_findings(tables: Tables, nodes: list[tuple[int, int, bytes]]) -> I
 def _state_findings(
     tables: Tables, database: Database, founding: Founding, state_root: bytes | None
 ) -> Iterator[str]:
-    stored = tables.bucket_hashes() or b""
+    stored = tables.bucket_hashes()
     bits = founding.genesis.state_tree_bits
     hashes = bytearray()
     for index in range(1 << bits):

@@ -174,15 +174,10 @@ class Tables:
         stop = next_prefix(STATE) if last else STATE + ((index + 1) << shift).to_bytes(4)
         return self._db.range(start, stop)
 
-    def bucket_hashes(self) -> bytes | None:
-        """The 2^k bucket hashes, 32 bytes each, in order; None before the network is founded."""
-        if self._db.get(_TIP_KEY) is None:
-            return None
-        hashes = bytearray(statetree.EMPTY_BUCKET * (1 << self._bits))
-        for key, value in self._db.range(BUCKET, next_prefix(BUCKET)):
-            at = int.from_bytes(key[1:]) * _HASH
-            hashes[at : at + _HASH] = value
-        return bytes(hashes)
+    def bucket_hashes(self) -> bytes:
+        """The 2^k bucket hashes, 32 bytes each, in order."""
+        rows = self._db.range(BUCKET, next_prefix(BUCKET))
+        return statetree.bucket_hashes({int.from_bytes(key[1:]): value for key, value in rows}, self._bits)
 
     def transaction(self, tx_id: bytes) -> LoggedTransaction | None:
         """A transaction of the final log. Raises StoreDamaged when what is there is another."""

@@ -6,7 +6,7 @@ Never holds a state; `ledger/statetree.py` does. Spec: docs/encoding.md. Vectors
 tests/vectors/statetree.json.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 
@@ -45,6 +45,14 @@ def joined_bucket_hash(joined: bytes) -> bytes:
 
 
 EMPTY_BUCKET = bucket_hash(())
+
+
+def bucket_hashes(hashes: Mapping[int, bytes], bits: int) -> bytes:
+    """Return the hash of every bucket, in order; those of which `hashes` has none are empty."""
+    joined = bytearray(EMPTY_BUCKET * (1 << bits))
+    for index, found in hashes.items():
+        joined[index * HASH_BYTES : (index + 1) * HASH_BYTES] = found
+    return bytes(joined)
 
 
 def node_hash(children: bytes | bytearray) -> bytes:
