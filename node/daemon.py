@@ -36,7 +36,7 @@ from node.tls import UNPACKED_ONLY, client_server_credentials
 
 UPKEEP_SECONDS = 0.5
 STOP_GRACE_SECONDS = 2.0
-GC_THRESHOLDS = (50_000, 20, 50)
+GC_THRESHOLDS = (200_000, 20, 50)
 LEDGER_NAME = ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"].full_name
 ADMIN_NAME = admin_service_pb2.DESCRIPTOR.services_by_name["AdminService"].full_name
 CLIENT_CALLS_MAX = 4_000
