@@ -22,6 +22,7 @@ from consensus.leader import leader_of
 from consensus.outbox import Outbox
 from consensus.pacing import Pacing
 from consensus.voting import Ballot
+from proofs.membership import Membership
 
 
 class Execution:
@@ -30,7 +31,7 @@ class Execution:
     def __init__(
         self,
         *,
-        members: int,
+        membership: Membership,
         application: Application,
         tree: BlockTree,
         store: CertificateStore,
@@ -39,7 +40,7 @@ class Execution:
         pacing: Pacing,
         outbox: Outbox,
     ) -> None:
-        self._members = members
+        self._members = membership.members
         self._application = application
         self._tree = tree
         self._store = store
@@ -209,5 +210,6 @@ class Execution:
         self._outbox.notices.append(Alarm(code, message, halt=True))
 
     def _what(self, block: Block) -> str:
-        leader = leader_of(block.view, self._members)
-        return f"block {block.height} of view {block.view} by member {leader}"
+        leader = leader_of(block.view, len(self._members))
+        name = self._members[leader].name
+        return f"block {block.height} of view {block.view} by member {leader} ({name})"

@@ -67,7 +67,7 @@ class Round:
         self.ballot = ballot
         self._journal = journal
         self.execution = Execution(
-            members=len(membership.members),
+            membership=membership,
             application=application,
             tree=tree,
             store=store,

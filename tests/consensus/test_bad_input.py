@@ -203,7 +203,7 @@ def test_a_proposal_at_the_wrong_height_gets_no_vote() -> None:
     second = node.make(2, first, 2)
     header = changed(second, height=7)
     assert node.receive(2, proposal_of(header, second.body, node.notarization(first)))[-1] == (
-        "alarm invalid_proposal: block 7 of view 2 by member 2 is not valid: "
+        "alarm invalid_proposal: block 7 of view 2 by member 2 (m2) is not valid: "
         "its height is 7 on a parent of height 1"
     )
 

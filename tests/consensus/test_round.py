@@ -128,7 +128,7 @@ def test_C2_a_block_that_the_rules_refuse_gets_no_vote_and_an_alarm() -> None:
     node = started(0)
     node.ledger.refuse = lambda header, body: "transaction 4: the account is unknown"
     assert node.receive(1, node.proposal(node.make(1, None, 7))) == [
-        "alarm invalid_proposal: block 1 of view 1 by member 1 is not valid: "
+        "alarm invalid_proposal: block 1 of view 1 by member 1 (m1) is not valid: "
         "transaction 4: the account is unknown"
     ]
 
@@ -138,7 +138,7 @@ def test_C2_a_block_whose_time_is_far_from_our_clock_gets_no_vote_until_it_is_ne
     proposal = node.proposal(node.make(1, None, 7))
     node.wall_skew_ms = -10_500
     assert node.receive(1, proposal) == [
-        "alarm untimely_proposal: block 1 of view 1 by member 1: "
+        "alarm untimely_proposal: block 1 of view 1 by member 1 (m1): "
         "its time is 1700000000000, our clock says 1699999989500"
     ]
     assert node.receive(1, proposal) == []
