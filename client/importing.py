@@ -24,7 +24,7 @@ from client.drafts import Draft
 from client.errors import ClientError, UsageProblem
 from client.output import Unit, parse_amount, parse_day
 from client.stamps import Stamp, import_nonce
-from client.tables import delimiter_of, is_blank
+from client.tables import column_names, delimiter_of, has_cells_of_header, is_blank
 from ledger import limits
 from proofs.words import printable
 
@@ -240,7 +240,7 @@ def _reader(path: Path, columns: tuple[set[str], set[str]]) -> csv.DictReader[st
         ) from error
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
     try:
-        names = [name.strip() for name in reader.fieldnames or ()]
+        names = column_names(reader.fieldnames or ())
     except csv.Error as error:
         raise UsageProblem(
             f"The header of {path} is no CSV.", f"{error}.", "Save it as CSV, UTF-8."
@@ -268,9 +268,9 @@ def _row(
     expires_at_ms: int,
     first_line: dict[str, int],
 ) -> Row:
-    if None in values or None in values.values():
+    if not has_cells_of_header(values):
         return Row(number, "", None, ("it has another number of cells than the header",))
-    cells = Cells({str(name): str(value) for name, value in values.items()})
+    cells = Cells({name: str(value) for name, value in values.items() if name is not None})
     row_id = cells.text("id", required=True)
     if len(row_id) > ID_CHARACTERS_MAX:
         cells.errors.append(f"id: it has {len(row_id)} characters, at most {ID_CHARACTERS_MAX}")

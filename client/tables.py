@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -80,6 +80,19 @@ def delimiter_of(text: str) -> str:
     return ";" if header.count(";") > header.count(",") else ","
 
 
+def column_names(header: Iterable[str]) -> list[str]:
+    """The names in a header, without the nameless columns that spreadsheets write beside a table."""
+    names = [name.strip() for name in header]
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+def has_cells_of_header(row: Mapping[Any, Any]) -> bool:
+    """Whether a row of `csv.DictReader` has a cell for each column, and none but blank ones beside them."""
+    return None not in row.values() and not "".join(row.get(None, ())).strip()
+
+
 def is_blank(row: Mapping[Any, Any]) -> bool:
     """Whether nothing stands in a row of `csv.DictReader`: spreadsheets write such rows below a table."""
     return not any("".join(cell or "").strip() for cell in row.values())
@@ -96,7 +109,7 @@ def _rows(path: Path, columns: Columns) -> list[Row]:
     try:
         text = read_bounded(path, FILE_BYTES_MAX).decode("utf-8-sig")
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter_of(text), strict=True)
-        header = [name.strip() for name in reader.fieldnames or ()]
+        header = column_names(reader.fieldnames or ())
         _check_header(path, header, columns)
         reader.fieldnames = header
         rows: list[Row] = []
@@ -120,10 +133,10 @@ def _rows(path: Path, columns: Columns) -> list[Row]:
 
 
 def _row(path: Path, number: int, cells: dict[str | None, str | None], columns: Columns) -> Row:
-    if None in cells or None in cells.values():
+    if not has_cells_of_header(cells):
         raise _unreadable(path, f"row {number} has another number of cells than the header")
     row = dict.fromkeys((*columns.required, *columns.optional), "")
-    row.update({str(name): str(cell).strip() for name, cell in cells.items()})
+    row.update({name: str(cell).strip() for name, cell in cells.items() if name is not None})
     return row
 
 

@@ -90,6 +90,15 @@ def test_another_profile_means_other_transactions(ayni: Ayni, node: FakeNode, ta
     assert len({body_of(raw).nonce for raw in node.seen}) == 4
 
 
+def test_blank_columns_beside_the_table_are_passed_over(ayni: Ayni, node: FakeNode, table: Path) -> None:
+    table.write_text("".join(f"{line},,\n" for line in GOOD.splitlines()))
+    assert ayni("tx", "import", str(table), "--yes").code == 0
+    assert len(node.seen) == 2
+    table.write_text(HEADER.strip() + ",,\na,emilia/cadiai,lazio/coop,1,EUC,2026-03-01,,stray,\n")
+    result = ayni("tx", "import", str(table), "--yes")
+    assert result.err.splitlines()[0] == "line 2: it has another number of cells than the header"
+
+
 def test_every_error_of_every_row_is_told_before_anything_is_sent(
     ayni: Ayni, node: FakeNode, tmp_path: Path
 ) -> None:

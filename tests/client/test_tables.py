@@ -44,6 +44,18 @@ def test_what_a_spreadsheet_with_decimal_commas_writes_is_read_too(tmp_path: Pat
     ]
 
 
+def test_blank_columns_beside_the_table_are_passed_over(tmp_path: Path) -> None:
+    """As spreadsheets write them when a cell there was ever touched."""
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"id,amount,,\r\na,1,,\r\nb,2, ,\r\n,,,\r\n")
+    assert [(row["id"], row["amount"]) for row in read_table(path, COLUMNS, parse)] == [
+        ("a", "1"),
+        ("b", "2"),
+    ]
+    why = "Row 1 has another number of cells than the header."
+    assert why in refused(path, b"id,amount,,\r\na,1,x,\r\n")[1]
+
+
 def test_a_table_of_blank_rows_has_none(tmp_path: Path) -> None:
     assert "It has no row under its header." in refused(tmp_path / "rows.csv", b"id,amount\n,\n , \n")[1]
 
