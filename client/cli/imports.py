@@ -22,7 +22,7 @@ from ayni.v1 import state_pb2, transaction_pb2
 from client.cli.writing import take_note
 from client.context import Context
 from client.draftfiles import write_draft
-from client.drafts import Draft, id_of, with_signatures
+from client.drafts import Draft, id_of, with_signatures, without_signatures
 from client.errors import (
     ClientError,
     ExitCode,
@@ -147,7 +147,9 @@ class Import:
                 draft = _from_bytes(entry.transaction(), draft.signers)
             signing = plan(draft, self.context.genesis, self._account, here)
             keys = [key for one in signing.use if (key := keystore.signing_key_of(one)) is not None]
-            self.signed[position] = with_signatures(draft, keys, network.genesis_hash)
+            signed = with_signatures(draft, keys, network.genesis_hash)
+            # What is pending may bear a key that was rotated since, which would have it refused (T5).
+            self.signed[position] = without_signatures(signed, signing.surplus)
             if signing.missing:
                 self.missing[position] = signing.missing
 

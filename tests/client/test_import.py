@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from ayni.v1 import entitlements_pb2, result_pb2
+from ayni.v1 import entitlements_pb2, result_pb2, transaction_pb2
 from client import transactions
 from client.drafts import sign
 from client.outbox import Outbox
 from client.output import time_json
 from client.stamps import Stamp, import_nonce, now_ms
 from tests.client.conftest import Ayni, three_lines
-from tests.client.fakes import FakeNode, account_record, body_of, interrupting, seeded, tx_id_of
+from tests.client.fakes import FakeNode, account_record, body_of, interrupting, refuse, seeded, tx_id_of
 
 HEADER = "id,payer,payee,amount,unit,date,reference\n"
 GOOD = (
@@ -352,3 +352,20 @@ def test_a_row_whose_payer_was_changed_is_not_paid_by_both(ayni: Ayni, node: Fak
         " give a new row a new id" in result.err
     )
     assert len(node.seen) == 2
+
+
+def test_a_pending_row_is_signed_anew_with_the_key_that_came_instead(
+    ayni: Ayni, node: FakeNode, table: Path, tmp_path: Path
+) -> None:
+    node.judge = lambda body: refuse(final_after_ms=body.expires_at_ms)
+    assert ayni("tx", "import", str(table), "--yes").code == 3
+    key = tmp_path / "new.key"
+    key.write_text(seeded("new").seed.hex())
+    assert ayni("keys", "import", str(key), "--name", "new").code == 0
+    node.accounts["emilia/cadiai"] = account_record(seeded("new"))
+    node.judge = lambda body: None
+    assert ayni("tx", "import", str(table), "--yes").code == 0
+    for before, after in zip(sorted(node.seen[:2]), sorted(node.seen[2:]), strict=True):
+        assert tx_id_of(before) == tx_id_of(after)
+        signed = transaction_pb2.SignedTransaction.FromString(after)
+        assert [one.public_key for one in signed.signatures] == [seeded("new").public_key]
