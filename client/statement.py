@@ -64,11 +64,13 @@ class Statement:
 def read_statement(account: str, from_ms: int, until_ms: int, page_of: PageOf) -> Statement:
     """Gathers every page. Raises VerificationFailed when the lines do not add up, or pages hold none.
 
-    Without `until_ms` it ends with the block the first page was read at, so that later blocks change
-    nothing while pages are fetched.
+    Without `until_ms`, or where that is still to come, it ends with the block the first page was read at, so
+    that later blocks change nothing while pages are fetched.
     """
     first = page_of(until_ms, "")
-    until_ms = until_ms or first.at.time_ms + 1
+    read_until_ms = first.at.time_ms + 1
+    until_ms = until_ms or read_until_ms
+    pages_until_ms = min(until_ms, read_until_ms)
     lines = list(first.lines)
     token = first.next
     page = first
@@ -85,7 +87,7 @@ def read_statement(account: str, from_ms: int, until_ms: int, page_of: PageOf) -
                 f"It has more than {LINES_MAX:,} lines, or the node makes them up.",
                 "Ask for a shorter period.",
             )
-        page = page_of(until_ms, token)
+        page = page_of(pages_until_ms, token)
         lines.extend(page.lines)
         token = page.next
     return Statement(account, from_ms, until_ms, _sections(account, first, lines), first.at)

@@ -74,6 +74,23 @@ def test_a_statement_is_the_same_in_one_page_and_in_several() -> None:
     assert pages(LINES) == pages(LINES[:1], LINES[1:])
 
 
+def test_what_becomes_final_while_the_pages_of_a_month_that_is_not_over_are_fetched_is_not_in_it() -> None:
+    month_end = TIME_MS + 31 * DAY_MS
+    asked: list[int] = []
+
+    def page_of(until_ms: int, after: str) -> Page:
+        asked.append(until_ms)
+        if not after:
+            return Page(at=AT, balances=BALANCES, lines=LINES[:1], next="1")
+        later = [line(CREDIT, "EUC", -1, number=3, time_ms=TIME_MS + 1)] if until_ms > TIME_MS + 1 else []
+        return Page(at=AT, balances=BALANCES, lines=[*LINES[1:], *later])
+
+    statement = read_statement("emilia/cadiai", TIME_MS - DAY_MS, month_end, page_of)
+    assert asked == [month_end, TIME_MS + 1]
+    assert statement.until_ms == month_end
+    assert statement.sections == pages(LINES).sections
+
+
 def test_a_statement_that_does_not_add_up_is_not_shown() -> None:
     with pytest.raises(VerificationFailed) as caught:
         pages(LINES[:2])
