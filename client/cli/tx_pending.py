@@ -7,10 +7,12 @@ ledger may have room by now, and the payment that somebody has given up would be
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ayni.v1 import transaction_pb2
 from client.cli.options import shared_options
 from client.cli.writing import take_note
 from client.context import Context
@@ -49,19 +51,19 @@ def pending(context: Context, resend: bool, include_refused: bool, drop: str) ->
         )
     if drop:
         _drop(context, drop)
-    entries = context.outbox.pending()
+    entries = list(context.outbox.bodies(context.outbox.pending()))
     if resend and entries:
         return _resend(context, entries, include_refused)
-    document = {"pending": [_entry_json(entry) for entry in entries]}
+    document = {"pending": [_entry_json(*entry) for entry in entries]}
 
     def render(console: Console) -> None:
         if not entries:
             console.print("nothing is pending")
             return
-        print_table(console, COLUMNS, [_entry_row(entry) for entry in entries])
-        if not all(_may_still_be_paid(entry) for entry in entries):
+        print_table(console, COLUMNS, [_entry_row(*entry) for entry in entries])
+        if not all(_may_still_be_paid(*entry) for entry in entries):
             console.print("`ayni tx pending --resend` sends the same bytes again, safely")
-        if any(_may_still_be_paid(entry) for entry in entries):
+        if any(_may_still_be_paid(*entry) for entry in entries):
             console.print(
                 "what was refused can still become final until then, if anybody hands it in again",
                 style="bold",
@@ -71,8 +73,7 @@ def pending(context: Context, resend: bool, include_refused: bool, drop: str) ->
     return ExitCode.DONE
 
 
-def _entry_json(entry: Entry) -> dict[str, Any]:
-    body = entry.body()
+def _entry_json(entry: Entry, body: transaction_pb2.Body) -> dict[str, Any]:
     return {
         "tx_id": entry.tx_id.hex(),
         "type": body.WhichOneof("payload") or "",
@@ -82,8 +83,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _entry_row(entry: Entry) -> tuple[str, ...]:
-    body = entry.body()
+def _entry_row(entry: Entry, body: transaction_pb2.Body) -> tuple[str, ...]:
     return (
         entry.tx_id.hex()[:16],
         body.WhichOneof("payload") or "",
@@ -106,18 +106,24 @@ def _drop(context: Context, text: str) -> None:
     context.output.notice(f"dropped {tx_id.hex()}; if a node has it, it may still become final")
 
 
-def _resend(context: Context, entries: Sequence[Entry], include_refused: bool) -> ExitCode:
-    held_back = [] if include_refused else [entry for entry in entries if _may_still_be_paid(entry)]
-    sent = [entry for entry in entries if entry not in held_back]
+def _resend(
+    context: Context, entries: Sequence[tuple[Entry, transaction_pb2.Body]], include_refused: bool
+) -> ExitCode:
+    held_back = [] if include_refused else [entry for entry in entries if _may_still_be_paid(*entry)]
+    sent = [entry for entry, body in entries if (entry, body) not in held_back]
     refused = sum(bool(entry.refused) for entry in sent)
     if include_refused and refused:
         context.output.notice(
             f"sending {len(sent)}, of which {refused} had been refused: those become final if there is room"
         )
-    outcomes = context.client.submit([entry.transaction() for entry in sent])
+    transactions = []
+    for entry in sent:
+        with suppress(FileNotFoundError):  # another process has just settled it
+            transactions.append(entry.transaction())
+    outcomes = context.client.submit(transactions)
     document = {
         "outcomes": [{"tx_id": one.tx_id.hex(), "outcome": str(one.kind)} for one in outcomes],
-        "not_sent": [_entry_json(entry) for entry in held_back],
+        "not_sent": [_entry_json(*entry) for entry in held_back],
     }
 
     def render(console: Console) -> None:
@@ -125,7 +131,7 @@ def _resend(context: Context, entries: Sequence[Entry], include_refused: bool) -
             problem = one.error()
             console.print(f"{one.tx_id.hex()[:16]}  {one.kind}" + (f"  {problem.why}" if problem else ""))
         if held_back:
-            print_table(console, COLUMNS, [_entry_row(entry) for entry in held_back])
+            print_table(console, COLUMNS, [_entry_row(*entry) for entry in held_back])
             for line in _held_back_lines(len(held_back)):
                 console.print(line, style="bold", soft_wrap=True)
 
@@ -134,9 +140,9 @@ def _resend(context: Context, entries: Sequence[Entry], include_refused: bool) -
     return worst([*(one.exit_code for one in outcomes), *[ExitCode.REFUSED] * bool(held_back)])
 
 
-def _may_still_be_paid(entry: Entry) -> bool:
+def _may_still_be_paid(entry: Entry, body: transaction_pb2.Body) -> bool:
     """Whether it was refused, and a block may take it yet; what is past its time is asked about again."""
-    return bool(entry.refused) and entry.body().expires_at_ms + CLOCK_MARGIN_MS >= now_ms()
+    return bool(entry.refused) and body.expires_at_ms + CLOCK_MARGIN_MS >= now_ms()
 
 
 def _held_back_lines(count: int) -> tuple[str, ...]:

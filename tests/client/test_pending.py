@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 
 import grpc
 
@@ -19,9 +21,14 @@ from tests.client.fakes import TRANSFER, FakeNode, body_of, interrupting, refuse
 
 def expired(node: FakeNode) -> bytes:
     """A signed payment whose time was over long ago."""
+    return payment(node, 0)
+
+
+def payment(node: FakeNode, number: int) -> bytes:
+    """One of such payments."""
     leg = transactions.leg("lazio/coop", "EUC", 1, value_date=20_000)
-    draft = transactions.transfer("emilia/cadiai", [leg], Stamp(bytes(16), 1_700_000_000_000))
-    return sign(draft, [seeded("cadiai")], node.genesis_hash)
+    stamp = Stamp(bytes([number] * 16), 1_700_000_000_000)
+    return sign(transactions.transfer("emilia/cadiai", [leg], stamp), [seeded("cadiai")], node.genesis_hash)
 
 
 def test_bytes_that_may_still_be_accepted_stay_in_the_outbox_and_are_replaced_under_their_nonce(
@@ -274,3 +281,27 @@ def test_the_same_content_is_not_sent_a_second_time_while_it_may_still_take_effe
     assert "It may still take effect, and sending it under another id could do it twice." in why
     assert "--again" in next_step
     assert len(node.seen) == 1
+
+
+def test_what_another_command_settles_meanwhile_is_not_listed(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    """An import in another window settles thousands while these are read."""
+    outbox.put([payment(node, 1), payment(node, 2)])
+    first, second = outbox.pending()
+    content = first.path.read_bytes()
+    first.path.unlink()
+    os.mkfifo(first.path)
+    os.utime(first.path, (0, 0))  # it is read first
+
+    def settle() -> None:
+        with first.path.open("wb") as pipe:  # once it is being read
+            outbox.settle(second.tx_id, final=True)
+            pipe.write(content)
+
+    other = threading.Thread(target=settle)
+    other.start()
+    result = ayni("tx", "pending")
+    other.join()
+    assert result.code == 0, result.err
+    assert [line.split()[0] for line in result.out.splitlines()[1:-1]] == [first.tx_id.hex()[:16]]
