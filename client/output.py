@@ -75,6 +75,10 @@ def parse_amount(text: str, unit: Unit) -> int:
         return _divide(hours * 60 + minutes, 60, unit, text)
     decimal = _DECIMAL.fullmatch(stripped)
     if decimal is None:
+        if stripped[:1] in ("-", "\u2212") and (
+            _DECIMAL.fullmatch(stripped[1:]) or _HOURS.fullmatch(stripped[1:])
+        ):
+            raise _bad_amount(text, unit, "it is below zero: who pays and who is paid says which way it goes")
         comma = ": a point stands before its decimal places, and nothing between thousands"
         raise _bad_amount(text, unit, f"it is not a plain number{comma if ',' in text else ''}")
     fraction = decimal[2] or ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -21,8 +22,10 @@ import click
 
 from client import streams
 from client.errors import ClientError, ExitCode
+from proofs.words import printable
 
 _OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EMFILE}
+_BELOW_ZERO = re.compile(r"-[0-9.,]")
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
@@ -177,12 +180,27 @@ def _show_bug(bug: Exception) -> ExitCode:
 
 def _usage_lines(problem: click.UsageError, arguments: Sequence[str]) -> tuple[str, str, str]:
     context = problem.ctx or _context_of(arguments)
+    if amount := _below_zero(problem, context, arguments):
+        return (
+            f"ayni: '{printable(amount, 40)}' is not an amount: it is below zero.",
+            "  why:  Amounts are above zero; which way they go is said by the names beside them.",
+            "  next: Leave out the minus; what was paid is taken back with `ayni tx reverse`.",
+        )
     usage = " ".join([context.command_path, *context.command.collect_usage_pieces(context)])
     return (
         f"ayni: {' '.join(problem.format_message().split())}",
         f"  why:  The usage is: {usage}",
         f"  next: See `{context.command_path} --help`.",
     )
+
+
+def _below_zero(problem: click.UsageError, context: click.Context, arguments: Sequence[str]) -> str:
+    """The amount that was taken for an option, of a command that is given one; empty: there is none."""
+    if not isinstance(problem, click.NoSuchOption) or not _BELOW_ZERO.match(problem.option_name):
+        return ""
+    if not any(isinstance(one, click.Argument) and one.name == "amount" for one in context.command.params):
+        return ""
+    return next((word for word in arguments if word.startswith(problem.option_name)), "")
 
 
 def _context_of(arguments: Sequence[str]) -> click.Context:

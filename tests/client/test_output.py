@@ -61,7 +61,9 @@ def test_an_amount_is_read_exactly(text: str, unit: Unit, expected: int) -> None
         ("12.345", EUC, "It is not a whole number of the smallest part (1/100)."),
         ("0", EUC, "It is zero."),
         ("0", HRS, "It is zero."),
-        ("-3", EUC, "It is not a plain number."),
+        ("-3", EUC, "It is below zero: who pays and who is paid says which way it goes."),
+        ("\u22121:30", HRS, "It is below zero: who pays and who is paid says which way it goes."),
+        ("--3", EUC, "It is not a plain number."),
         ("1e3", EUC, "It is not a plain number."),
         (
             "1,234.50",

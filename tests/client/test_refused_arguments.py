@@ -55,6 +55,20 @@ HOURS = "hours@emilia"
                 "  next: Leave one out.",
             ),
         ),
+        *(
+            (
+                (*words, "-12.50", "EUC", *more),
+                (
+                    "ayni: '-12.50' is not an amount: it is below zero.",
+                    "  why:  Amounts are above zero; which way they go is said by the names beside them.",
+                    "  next: Leave out the minus; what was paid is taken back with `ayni tx reverse`.",
+                ),
+            )
+            for *words, more in (
+                ("tx", "transfer", "emilia/cadiai", "lazio/coop", ()),
+                ("pool", "contribute", ("--from", "emilia/cadiai")),
+            )
+        ),
         (
             ("account", "limit", "emilia/cadiai"),
             (
