@@ -281,6 +281,9 @@ def show_outcome(context: Context, outcome: Outcome) -> None:
             "log_index": outcome.log_index,
             "receipt": outcome.receipt is not None,
         }
+    lines = list(outcome.result.issuer_only_lines) if outcome.result is not None else []
+    if lines:
+        document["issuer_only_lines"] = lines
     if refusal is not None:
         document["refusal"] = {
             "code": outcome.refusal_name,
@@ -293,6 +296,12 @@ def show_outcome(context: Context, outcome: Outcome) -> None:
         if outcome.kind == "final":
             verified = "; receipt verified" if outcome.receipt is not None else ""
             console.print(f"final in block {outcome.height}, log position {outcome.log_index}{verified}")
+        if lines:
+            console.print(
+                "redeemable only at the issuer, which has no room under its ceiling: the hours of line"
+                f" {', '.join(map(str, lines))} (counted from 0)",
+                soft_wrap=True,
+            )
 
     context.output.result("outcome", document, render)
 

@@ -211,6 +211,17 @@ def test_a_period_closes_when_it_may_and_the_settlement_is_published(desk: Desk,
     assert "gross" in desk.do("pool", "settlements").splitlines()[0]
 
 
+def test_hours_above_the_ceiling_are_said_to_be_redeemable_only_at_their_issuer(desk: Desk) -> None:
+    care = ("--served-by", "emilia/cadiai:carlo", "--recipient", "emilia/cadiai:berta", "--category")
+    serve = ("entitlement", "serve", HOURS, *care, "home-care", "--paid", "organisation", "--amount")
+    assert "redeemable only" not in desk.do(*serve, "0:10")
+    assert desk.do(*serve, "200:00").splitlines()[-1] == (
+        "redeemable only at the issuer, which has no room under its ceiling: the hours of line 0"
+        " (counted from 0)"
+    )
+    assert desk.read(*serve, "200:01")["issuer_only_lines"] == [0]
+
+
 def test_the_exported_history_verifies_and_a_changed_byte_is_found(desk: Desk, tmp_path: Path) -> None:
     directory = tmp_path / "history"
     exported = desk.do("export", "-o", directory)
