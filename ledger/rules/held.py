@@ -128,15 +128,13 @@ class HeldLots:
                 f"{holder} would hold {len(lots)} lots of class {self._policy.class_id}, no two of one"
                 f" issuer; at most {limits.LOTS_MAX} are allowed; have it redeem or give some first",
             )
-        cap = self._policy.holder_cap
-        if cap and capped and held > cap:
-            return Refusal(
-                refusals.HOLDER_CAP_EXCEEDED,
-                field,
-                f"{holder} would hold {self._shown(held)} of class {self._policy.class_id}; at most"
-                f" {self._shown(cap)} is allowed, so {self._shown(max(0, cap - held + lot.amount))} more",
-            )
-        return None
+        return self._over_cap(holder, held, lot.amount, field) if capped else None
+
+    def check_cap(self, holder: str, amount: int, field: str) -> Refusal | None:
+        """E4: whether `holder` may hold `amount` more, before any lot of it comes; the pool has no cap."""
+        if holder == limits.POOL:
+            return None
+        return self._over_cap(holder, self.value(holder) + amount, amount, field)
 
     def add_to_pool(self, lot: Lot) -> None:
         """E3: at the pool lots of one issuer are one lot, without age or expiry."""
@@ -198,6 +196,18 @@ class HeldLots:
         self._lots[holder] = lots
         self._held[holder] += change
         self._changed.add(holder)
+
+    def _over_cap(self, holder: str, held: int, more: int, field: str) -> Refusal | None:
+        """Whether `held`, of which `more` comes now, is above the class's cap."""
+        cap = self._policy.holder_cap
+        if not cap or held <= cap:
+            return None
+        return Refusal(
+            refusals.HOLDER_CAP_EXCEEDED,
+            field,
+            f"{holder} would hold {self._shown(held)} of class {self._policy.class_id}; at most"
+            f" {self._shown(cap)} is allowed, so {self._shown(max(0, cap - held + more))} more",
+        )
 
     def _not_enough(self, holder: str, usable: int, amount: int, field: str) -> Refusal:
         held = self._held[holder]

@@ -103,8 +103,10 @@ class ClassBook:
         taken = self._held.take(holder, amount, field, None)
         if isinstance(taken, Refusal):
             return taken
+        if refusal := self._held.check_cap(receiver, amount, field):
+            return refusal
         for lot in taken:
-            if refusal := self._held.add(receiver, lot, field):
+            if refusal := self._held.add(receiver, lot, field, capped=False):
                 return refusal
         today = self._context.today
         self._post(holder, -amount, receiver, 0, today, reference)
