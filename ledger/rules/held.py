@@ -179,7 +179,7 @@ class HeldLots:
                 refusals.LOTS_TOO_MANY,
                 self._field,
                 f"{holder} holds entitlements of {len(classes) - 1} classes already, and at most"
-                f" {most} are allowed here; have it use up one first",
+                f" {most} are allowed here; have it use up {len(classes) - most} first",
             )
         self._state.put(key, account._replace(held_classes=tuple(sorted(classes))))
         return None
