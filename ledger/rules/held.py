@@ -92,16 +92,15 @@ class HeldLots:
     ) -> Lot | Refusal:
         """R3, R4: `amount` of the lot with that origin; equal lots are merged, so there is one."""
         lots = self._of(holder)
-        # E3: an expired lot is used for nothing, not even to be taken back.
         found = [
             index
             for index, lot in enumerate(lots)
             if lot.origin_line == origin_line  # first what tells most lots apart: thousands are looked at
             and (lot.origin, lot.issuer) == (origin, issuer)
-            and not is_expired(lot, self._today)
         ]
-        if not found or lots[found[0]].amount < amount:
-            return self._not_of_origin(holder, lots[found[0]].amount if found else 0, amount, field)
+        # E3: an expired lot is used for nothing, not even to be taken back.
+        if not found or lots[found[0]].amount < amount or is_expired(lots[found[0]], self._today):
+            return self._not_of_origin(holder, lots[found[0]] if found else None, amount, field)
         index = found[0]
         lot = lots[index]
         rest = [lot._replace(amount=lot.amount - amount)] if lot.amount > amount else []
@@ -220,12 +219,16 @@ class HeldLots:
             f" {self._shown(amount)} was asked; use less",
         )
 
-    def _not_of_origin(self, holder: str, left: int, amount: int, field: str) -> Refusal:
+    def _not_of_origin(self, holder: str, lot: Lot | None, amount: int, field: str) -> Refusal:
+        expired = lot.amount if lot is not None and is_expired(lot, self._today) else 0
+        left = lot.amount - expired if lot is not None else 0
+        rest = f", {self._shown(expired)} more is expired" if expired else ""
+        remedy = "take back less" if left else "nothing of it can be taken back now"
         return Refusal(
             refusals.NOT_ENOUGH_HELD,
             field,
             f"{holder} still holds {self._shown(left)} of what that line gave it in class"
-            f" {self._policy.class_id}; {self._shown(amount)} was asked back; take back less",
+            f" {self._policy.class_id}{rest}; {self._shown(amount)} was asked back; {remedy}",
         )
 
     def _shown(self, amount: int) -> str:
