@@ -151,7 +151,7 @@ class _OfClass:
         book = self._book(context)
         rooms = {lot.issuer: book.room(lot.issuer) for lot in lots}
         refusal = (
-            open_account(context.state, holder, line.field)
+            still_open(context.state, holder, line.field)
             or _issuers_open(context.state, lots, line)
             or book.unredeem(holder, provider, lots, line.position, line.field, line.reason)
             or self._within_ceilings(context, book, provider, rooms, line)
@@ -301,11 +301,20 @@ REVERSIBLE: Final[dict[str, Callable[[str, Any, LoggedTransaction, ClassPolicy],
 """Beside transfers."""
 
 
+def still_open(state: State, account: str, field: str) -> Refusal | None:
+    """R1: refuses unless `account`, which the original names, is open; there is no other to name instead."""
+    refusal = open_account(state, account, field)
+    return refusal and refusal._replace(
+        message=f"account {account} is closed and has no part in a reversal any more; make it good with a"
+        " transaction of another type"
+    )
+
+
 def _pay_back(context: Context, payer: str, payee: str, unit: str, amount: int, line: Line) -> Refusal | None:
     """Credit that goes back, dated now. The payer signs and must have it available."""
     if not amount:
         return None
-    return open_account(context.state, payee, line.field) or pay(
+    return still_open(context.state, payee, line.field) or pay(
         context,
         payer,
         payee,
@@ -331,6 +340,6 @@ def _fee_in_credit(line: entitlements_pb2.ServiceLine) -> int:
 def _issuers_open(state: State, lots: Iterable[Lot], line: Line) -> Refusal | None:
     """A closed issuer cannot owe again."""
     for lot in lots:
-        if refusal := open_account(state, lot.issuer, line.field):
+        if refusal := still_open(state, lot.issuer, line.field):
             return refusal
     return None

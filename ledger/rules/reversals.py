@@ -17,7 +17,7 @@ from ledger.records import ReversedRecord
 from ledger.refusals import Refusal
 from ledger.rule import Context, Party, Rule, account_parties, signed_by
 from ledger.rules.classes import find_class
-from ledger.rules.originals import REVERSIBLE, Line, Original, TransferOriginal
+from ledger.rules.originals import REVERSIBLE, Line, Original, TransferOriginal, still_open
 from ledger.state import LoggedTransaction, State
 
 _NAMES_SHOWN_MAX: Final = 3
@@ -89,6 +89,9 @@ def _parties(state: State, author: str, reversal: credit_pb2.Reversal) -> Sequen
             f"{author} loses nothing by this reversal; let one who does author it:"
             f" {', '.join(list(losers)[:_NAMES_SHOWN_MAX])}",
         )
+    for account, field in losers.items():
+        if refusal := still_open(state, account, field):
+            return refusal
     return account_parties(state, losers.items())
 
 
