@@ -65,7 +65,10 @@ def _empty(state: State, account: str, field: str, closing: int) -> Refusal | No
     held = state.account(account).held_classes
     if held:
         return _not_empty(
-            field, account, f"holds entitlements of {held[0]}", "give, donate or redeem them first"
+            field,
+            account,
+            f"holds entitlements of {held[0]}",
+            "give, donate or redeem them first; what is expired leaves it at the next settlement",
         )
     for unit in state.unit_codes():
         if balance := state.balance(account, unit).balance:
@@ -94,7 +97,8 @@ def _empty(state: State, account: str, field: str, closing: int) -> Refusal | No
                 field,
                 account,
                 f"has entitlements outstanding worth {shown(state, record.outstanding, unit)}",
-                "they must be redeemed or cancelled first",
+                "they must be redeemed or cancelled first; what the pool holds of them (donated, expired)"
+                " cannot be",
             )
         if record.deposit:
             return _not_empty(
