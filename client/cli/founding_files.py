@@ -17,6 +17,8 @@ from client.errors import ClientError
 from client.founding import STATE_TREE_BITS_DEFAULT, Founding, unsigned
 from client.output import Unit, units_of
 from client.views.pool import PARAMETERS
+from ledger.limits import SIGNATURES_MAX
+from proofs.membership import quorum
 from proofs.words import printable
 
 NATURES = {"mutual credit": genesis_pb2.NATURE_MUTUAL_CREDIT, "hours": genesis_pb2.NATURE_HOURS}
@@ -54,7 +56,24 @@ def founding_of(texts: Iterable[str]) -> Founding:
     quotas = [_quota(each, known) for each in table.tables("quotas")]
     genesis.quotas.extend(sorted(quotas, key=lambda one: (one.federation, one.unit)))
     table.end()
-    return unsigned(genesis)
+    made = unsigned(genesis)
+    _check_can_decide(genesis)
+    return made
+
+
+def _check_can_decide(genesis: genesis_pb2.Genesis) -> None:
+    """M2: a quorum's signatures fit into one transaction, or nothing could ever be decided.
+
+    M1 lets such a genesis pass, and once it is signed it cannot be changed. Raises FilesInvalid.
+    """
+    thresholds = sorted([one.decision_keys.threshold for one in genesis.federations])
+    deciding = quorum(len(thresholds))
+    needed = sum(thresholds[:deciding])
+    if needed > SIGNATURES_MAX:
+        raise FilesInvalid(
+            f"a decision would need {needed} signatures at least, of {deciding} federations, and a"
+            f" transaction has at most {SIGNATURES_MAX}: lower the thresholds"
+        )
 
 
 def federation_text(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from client.cli.founding_files import FilesInvalid, federation_text, founding_of
 from client.keys import Keystore
 from config.keyfiles import write_key_file
 from ledger.genesis import read_genesis
@@ -230,6 +231,27 @@ def test_what_is_wrong_with_a_founders_file_is_said(ayni: Ayni, founders: Founde
     lines = three_lines(done.err)
     assert lines[0].endswith("make no genesis.")
     assert FAULTS[text] in lines[1]
+
+
+def test_a_network_that_could_never_decide_is_not_founded() -> None:
+    """M2: a transaction has 128 signatures at most, and a quorum of 13 federations is 9."""
+
+    def founders(threshold: int) -> list[str]:
+        return [
+            federation_text(
+                f"f-{number}",
+                [seeded(f"{number} decision {each}").public_key for each in range(16)],
+                threshold,
+                seeded(f"{number} consensus").public_key,
+                seeded(f"{number} service").public_key,
+            )
+            for number in range(13)
+        ]
+
+    terms = TERMS.partition("[[quotas]]")[0]
+    assert founding_of([terms, *founders(14)]).missing == {f"f-{number}": 14 for number in range(13)}
+    with pytest.raises(FilesInvalid, match="would need 135 signatures at least, of 9 federations"):
+        founding_of([terms, *founders(15)])
 
 
 def test_what_two_files_say_differently_is_not_guessed(ayni: Ayni, founders: Founders) -> None:
