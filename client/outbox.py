@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -97,22 +98,23 @@ class Outbox:
         transactions = list(transactions)
         one_by_one = len(transactions) <= SYNC_ONE_BY_ONE_MAX
         self._trim()
-        written: list[Path] = []
+        written: dict[Path, Path] = {}
         try:
             make_private(self._pending)
             for raw in transactions:
-                temporary = self._pending / f"{id_of(raw).hex()}.part"
-                handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                name = id_of(raw).hex()
+                # Another process may be writing the same: neither renames what the other has not finished.
+                handle, temporary = tempfile.mkstemp(".part", f"{name}.", self._pending)
+                written[Path(temporary)] = self._pending / f"{name}.ayni"
                 with os.fdopen(handle, "wb") as file:
                     file.write(raw)
                     file.flush()
                     if one_by_one:
                         os.fsync(file.fileno())
-                written.append(temporary)
             if not one_by_one:
                 os.sync()  # cheaper than thousands of fsyncs; on Linux it returns when all is written
-            for temporary in written:
-                temporary.replace(temporary.with_suffix(".ayni"))
+            for part, path in written.items():
+                part.replace(path)
             for directory in (self._pending, *self._pending.parents[:3]):
                 sync_directory(directory)
         except OSError as error:
@@ -121,6 +123,10 @@ class Outbox:
                 f"{error.strerror}; nothing was sent.",
                 "Make room or give yourself permission, and run the command again.",
             ) from error
+        finally:
+            for part in written:
+                with suppress(OSError):  # it is there only when this was broken off
+                    part.unlink()
 
     def hear(self, outcome: Outcome) -> None:
         """Takes note of an outcome: a definite one ends the entry, a refusal for now is remembered."""

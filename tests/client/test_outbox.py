@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -122,6 +124,31 @@ def test_what_became_of_what_a_damaged_file_was_named_for_can_be_asked(
     node.log.append((raw(node), b""))
     assert ayni("tx", "wait", entry.tx_id.hex()).code == 0
     assert ayni(*TRANSFER).code == 0
+
+
+def test_two_commands_keep_the_same_bytes_at_once(outbox: Outbox, node: FakeNode) -> None:
+    """As two imports of one file do: what is pending is sent again with the same bytes."""
+    raws = [raw(node, number) for number in range(1, 33)]
+    together = threading.Barrier(4)
+
+    def put(_: int) -> None:
+        together.wait()
+        outbox.put(raws)
+
+    with ThreadPoolExecutor(4) as commands:
+        list(commands.map(put, range(4)))
+    assert {id_of(one) for one in raws} == {entry.tx_id for entry in outbox.pending()}
+    assert {entry.transaction() for entry in outbox.pending()} == set(raws)
+
+
+def test_what_could_not_be_written_whole_leaves_nothing_behind(outbox: Outbox, node: FakeNode) -> None:
+    """Else a full disk would be kept full by it."""
+    outbox.put([raw(node, 1)])
+    pending = outbox.pending()[0].path.parent
+    (pending / f"{id_of(raw(node, 2)).hex()}.ayni").mkdir()  # in its way
+    with pytest.raises(UsageProblem, match="cannot be written"):
+        outbox.put([raw(node, 2), raw(node, 3)])
+    assert list(pending.glob("*.part")) == []
 
 
 def test_what_another_process_settles_meanwhile_is_passed_over(outbox: Outbox, node: FakeNode) -> None:
