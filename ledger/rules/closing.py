@@ -63,12 +63,14 @@ def _close(context: Context, author: str, payload: members_pb2.CloseAccounts) ->
 def _empty(state: State, account: str, field: str, closing: int) -> Refusal | None:
     """A2: why an account is not empty. `closing`: how many of what it hosts closes with it."""
     held = state.account(account).held_classes
+    suspended = ":" not in account and state.organisation(account).suspended  # M9
+    reinstate = "; it is suspended, and can do so once a decision reinstates it" if suspended else ""
     if held:
         return _not_empty(
             field,
             account,
             f"holds entitlements of {held[0]}",
-            "give, donate or redeem them first; what is expired leaves it at the next settlement",
+            f"give, donate or redeem them first; what is expired leaves it at the next settlement{reinstate}",
         )
     for unit in state.unit_codes():
         if balance := state.balance(account, unit).balance:
@@ -76,7 +78,7 @@ def _empty(state: State, account: str, field: str, closing: int) -> Refusal | No
                 field,
                 account,
                 f"has a balance of {shown(state, balance, unit)}",
-                "bring it to 0 first",
+                f"bring it to 0 first{reinstate if balance > 0 else ''}",
             )
     if ":" in account:
         return None
