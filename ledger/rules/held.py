@@ -201,11 +201,13 @@ class HeldLots:
         cap = self._policy.holder_cap
         if not cap or held <= cap:
             return None
+        expired = held_value([lot for lot in self._of(holder) if is_expired(lot, self._today)])
+        rest = f"; {self._shown(expired)} of it is expired and counts until a settlement" if expired else ""
         return Refusal(
             refusals.HOLDER_CAP_EXCEEDED,
             field,
             f"{holder} would hold {self._shown(held)} of class {self._policy.class_id}; at most"
-            f" {self._shown(cap)} is allowed, so {self._shown(max(0, cap - held + more))} more",
+            f" {self._shown(cap)} is allowed, so {self._shown(max(0, cap - held + more))} more{rest}",
         )
 
     def _not_enough(self, holder: str, usable: int, amount: int, field: str) -> Refusal:
