@@ -157,11 +157,12 @@ class ClassBook:
         """R5: what `lots_to_restore` said is the holder's again; the dues it made are owed back, now."""
         today = self._context.today
         for lot in lots:
-            if refusal := self._held.add(holder, lot, field, capped=False):
-                return refusal
             issuer, value = lot.issuer, lot.amount
             self._of(issuer).redeemed -= value
             self._post(issuer, -value, provider, line, today, reason)
+            # Only now: the holder may be the issuer, whose balance each line follows from the one before.
+            if refusal := self._held.add(holder, lot, field, capped=False):
+                return refusal
             self._post(holder, value, provider, line, today, reason)
             if issuer != provider:
                 self._owe(provider, issuer, value, line, today, reason)

@@ -338,6 +338,23 @@ def test_every_posting_of_a_reversal_is_dated_now_and_says_why() -> None:
         assert said(bare) == {(START_DAY + 2, "error")}
 
 
+def test_balances_follow_line_by_line_when_an_issuer_gets_back_what_it_held_of_its_own() -> None:
+    """R5: both postings are its own; `ayni node doctor` adds them up."""
+    bare = bare_with_classes()
+    assert bare.do(*issue(A, "f/a:p-1", 90)) is None
+    assert bare.do(*give("f/a:p-1", A, 90)) is None
+    assert bare.do(*redeem(A, B, 60)) is None
+    original = bare.tx_id(bare.log_index - 1)
+    lines = [credit_pb2.ReversalLine(amount_minor=50)]
+    assert bare.do(B, credit_pb2.Reversal(original_tx_id=original, lines=lines)) is None
+    balance = 0
+    for posting in bare.history:
+        if (posting.account, posting.unit) == (A, SHARES):
+            balance += posting.amount
+            assert posting.balance_after == balance
+    assert [posting.amount for posting in bare.postings if posting.unit == SHARES] == [-50, 50]
+
+
 def test_the_lots_that_an_original_used_are_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """They can be 16,384, and 4,096 the lines of a reversal: for each line anew, that was half a minute."""
     looked_through = []
