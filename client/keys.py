@@ -51,6 +51,16 @@ def password_source(environ: Mapping[str, str], path: Path) -> PasswordSource:
     """Where the password comes from: AYNI_KEYSTORE_PASSWORD, AYNI_KEYSTORE_PASSWORD_FILE, or a prompt."""
 
     def source(new: bool) -> str:
+        password = given(new)
+        if new and not password:  # as when the command that should have said it failed
+            raise KeyProblem(
+                f"The keystore {path} would have an empty password.",
+                "AYNI_KEYSTORE_PASSWORD, or the file AYNI_KEYSTORE_PASSWORD_FILE, says nothing.",
+                "Put a password there, or unset it to be asked.",
+            )
+        return password
+
+    def given(new: bool) -> str:
         if "AYNI_KEYSTORE_PASSWORD" in environ:
             return environ["AYNI_KEYSTORE_PASSWORD"]
         if environ.get("AYNI_KEYSTORE_PASSWORD_FILE"):

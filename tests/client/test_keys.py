@@ -152,6 +152,27 @@ def test_the_password_comes_from_the_environment_or_a_file(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["AYNI_KEYSTORE_PASSWORD", "AYNI_KEYSTORE_PASSWORD_FILE"])
+def test_no_keystore_is_made_with_an_empty_password(
+    ayni: Ayni, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whoever has its file would have its keys."""
+    monkeypatch.delenv("AYNI_KEYSTORE_PASSWORD")
+    (tmp_path / "secret").write_text("\n")
+    monkeypatch.setenv(name, "" if name == "AYNI_KEYSTORE_PASSWORD" else str(tmp_path / "secret"))
+    path = tmp_path / "new.json"
+    result = ayni("keys", "new", "cadiai", "--keystore", str(path))
+    assert (result.code, three_lines(result.err)) == (
+        7,
+        [
+            f"ayni: The keystore {path} would have an empty password.",
+            "  why:  AYNI_KEYSTORE_PASSWORD, or the file AYNI_KEYSTORE_PASSWORD_FILE, says nothing.",
+            "  next: Put a password there, or unset it to be asked.",
+        ],
+    )
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["AYNI_KEYSTORE_PASSWORD", "AYNI_KEYSTORE_PASSWORD_FILE"])
 def test_a_password_is_not_called_changed_that_stays_the_same(
     ayni: Ayni, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
