@@ -80,11 +80,12 @@ def _check_period(context: Context, number: int) -> Refusal | None:
     least_ms = books.parameter(context.state, genesis_pb2.PARAMETER_NAME_PERIOD_MIN_MS, "")
     passed_ms = context.time_ms - period.last_close_ms
     if passed_ms < least_ms:
+        left_ms = -(-(least_ms - passed_ms) // 1000) * 1000  # rounded up: a close then is not too early
         return Refusal(
             refusals.PERIOD_TOO_EARLY,
             "close_period.period",
             f"period {period.open_period} has been open for {duration_text(passed_ms)}, and a period lasts"
-            f" {duration_text(least_ms)} at least; close it in {duration_text(least_ms - passed_ms)}",
+            f" {duration_text(least_ms)} at least; close it in {duration_text(left_ms)}",
         )
     if number != period.open_period:
         return Refusal(
