@@ -64,7 +64,7 @@ def document_lines(document: Mapping[str, Any], indent: int = 0) -> Iterator[str
             yield f"{pad}{key}:" if value else f"{pad}{key}: (nothing)"
             yield from document_lines(value, indent + 1)
         elif isinstance(value, list):
-            yield f"{pad}{key}:"
+            yield f"{pad}{key}:" if value else f"{pad}{key}: (none)"
             for index, one in enumerate(value):
                 if isinstance(one, Mapping):
                     flat = ", ".join(document_lines(one))

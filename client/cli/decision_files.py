@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from client.cli.writing import tell_expired
 from client.context import Context
 from client.draftfiles import read_draft
 from client.drafts import Draft
@@ -74,3 +75,4 @@ def show_draft(context: Context, draft: Draft, path: Path, missing: tuple[str, .
         "file": str(path),
     }
     context.output.result("decision-draft", document, render)
+    tell_expired(context, draft)

@@ -17,7 +17,7 @@ from client import transactions
 from client.cli.arguments import account_name
 from client.cli.legs import leg_options, legs_from
 from client.cli.options import FILE, output_file, shared_options
-from client.cli.writing import DRAFT_EXPIRES_IN, Writing
+from client.cli.writing import DRAFT_EXPIRES_IN, Writing, tell_expired
 from client.context import Context
 from client.describe import body_document, document_lines
 from client.documents import read_object
@@ -194,3 +194,4 @@ def _show_draft(context: Context, draft: Draft, extra: dict[str, Any]) -> None:
             console.print(line)
 
     context.output.result("draft", document, render)
+    tell_expired(context, draft)

@@ -271,6 +271,16 @@ def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def tell_expired(context: Context, draft: Draft) -> None:
+    """Says of a file that is looked at or signed that its time is over: no signature helps it any more."""
+    expires_at_ms = draft.parsed().expires_at_ms
+    if expires_at_ms < now_ms():
+        context.output.notice(
+            f"it was valid until {time_text(expires_at_ms)}, which is past by this machine's clock: no node"
+            " takes it any more; make it anew"
+        )
+
+
 def show_outcome(context: Context, outcome: Outcome) -> None:
     """Shows one outcome; one that is not final is followed by its three lines."""
     refusal = outcome.refusal

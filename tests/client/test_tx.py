@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ayni.v1 import entitlements_pb2, receipt_pb2, transaction_pb2
+from ayni.v1 import entitlements_pb2, members_pb2, receipt_pb2, transaction_pb2
 from client import transactions
+from client.draftfiles import write_draft
 from client.drafts import sign
 from client.outbox import Outbox
 from client.output import time_json
-from client.stamps import new_stamp, now_ms
+from client.stamps import Stamp, new_stamp, now_ms
 from proofs.receipts import verify_receipt
 from tests.client.conftest import Ayni, three_lines
 from tests.client.fakes import TRANSFER, FakeNode, account_record, body_of, refuse, seeded, tx_id_of
@@ -199,6 +200,26 @@ def test_others_have_a_day_to_sign_a_draft_unless_it_is_said(
         assert f"not sent; valid until {shown[:19].replace('T', ' ')} UTC\n" in drafted.out
     assert ayni(*TRANSFER).code == 0
     assert body_of(node.seen[0]).expires_at_ms <= now_ms() + 120_000
+
+
+@pytest.mark.parametrize("command", [("tx", "inspect"), ("tx", "sign"), ("decision", "show")])
+def test_a_file_whose_time_is_over_says_so_before_the_next_one_signs_it(
+    ayni: Ayni, node: FakeNode, tmp_path: Path, command: tuple[str, str]
+) -> None:
+    path = tmp_path / "t.json"
+    stamp = Stamp(bytes(16), 1_700_000_000_000)
+    leg = transactions.leg("lazio/coop", "EUC", 1, value_date=20_000)
+    draft = transactions.transfer("emilia/cadiai", [leg], stamp)
+    if command[0] == "decision":
+        reinstate = members_pb2.Reinstate(organisation="emilia/cadiai")
+        draft = transactions.decision("emilia", [members_pb2.DecisionItem(reinstate=reinstate)], stamp)
+    write_draft(path, draft, "valley", node.genesis_hash)
+    result = ayni(*command, str(path))
+    assert (result.code, result.out.splitlines()[-1]) == (
+        0,
+        "it was valid until 2023-11-14 22:13:20 UTC, which is past by this machine's clock: no node takes it"
+        " any more; make it anew",
+    )
 
 
 def test_a_file_with_a_false_signature_is_not_shown_as_signed_nor_sent(
