@@ -1,7 +1,8 @@
 """A refusal as a value, and the codes in order of precedence.
 
 The order of `RefusalCode` in proto/ayni/v1/result.proto is the order of precedence (T7). A refusal says
-what and why, with the figures, and what to do next; it never carries personal data.
+what and why, with the figures, and what to do next; it never carries personal data. The words that make a
+decision void (M3) are part of the state: to change them changes the roots of histories that there are.
 """
 
 from __future__ import annotations
