@@ -18,6 +18,8 @@ from client.output import Output
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from config import Problem
+
 
 @click.group("config")
 def command() -> None:
@@ -37,7 +39,10 @@ def check_command(file: Path, running: bool, as_json: bool) -> int:
     from config import ConfigError, Problem, check, load
 
     try:
-        problems = check(load(file, os.environ), ports=not running)
+        config = load(file, os.environ)
+        problems = check(config, ports=not running)
+        if all(problem.key != "node.genesis" for problem in problems):
+            problems += _founding_problems(config.node.genesis)
     except ConfigError as error:
         problems = [Problem("", text) for text in error.problems]
     fatal = sum(problem.fatal for problem in problems)
@@ -57,6 +62,18 @@ def check_command(file: Path, running: bool, as_json: bool) -> int:
     }
     Output(as_json).result("config_check", document, render)
     return ExitCode.USAGE if fatal else ExitCode.DONE
+
+
+def _founding_problems(path: Path) -> list[Problem]:
+    """Why no node starts from this genesis though it can be read, as when a founder has not signed it."""
+    from config import Problem
+    from ledger.genesis import GenesisInvalid, read_genesis
+
+    try:
+        read_genesis(path.read_bytes())
+    except GenesisInvalid as error:
+        return [Problem("node.genesis", f"{path}: {error}; get the file from a founder")]
+    return []
 
 
 @command.command("reference")

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ayni.v1 import genesis_pb2
 from client.cli.founding_files import FilesInvalid, federation_text, founding_of
 from client.keys import Keystore
+from client.testnet import create, federation_names
+from client.testnet.founding import Founding
 from config.keyfiles import write_key_file
 from ledger.genesis import read_genesis
 from tests.client.conftest import CHEAP, PASSWORD, Ayni, three_lines
@@ -104,6 +107,26 @@ def test_a_genesis_that_all_founders_signed_is_one_a_network_can_start_from(
     ]
     assert [(one.federation, one.amount_minor) for one in founding.genesis.quotas] == [("lazio", 90)]
     assert founding.genesis.time_ms == 1_793_534_400_000
+
+
+def test_a_configuration_with_a_genesis_that_a_founder_has_not_signed_is_not_called_right(
+    ayni: Ayni, tmp_path: Path
+) -> None:
+    net = create(tmp_path / "net", Founding(federations=federation_names(2), state_tree_bits=8))
+    node = str(net.nodes[0].config.source)
+    assert ayni("config", "check", "--running", node).code == 0
+    path = net.nodes[0].config.node.genesis
+    signed = genesis_pb2.SignedGenesis.FromString(path.read_bytes())
+    del signed.signatures[-1]
+    path.write_bytes(signed.SerializeToString(deterministic=True))
+    result = ayni("config", "check", "--running", node)
+    assert result.code == 2
+    [error, verdict] = result.out.splitlines()
+    assert error.startswith(f"error: node.genesis: {path}: genesis: ")
+    assert error.endswith("signed with 0 of the 1 decision keys it needs; get the file from a founder")
+    assert verdict == "the node would not start"
+    path.write_bytes(b"hello")
+    assert len(ayni("config", "check", "--running", node).out.splitlines()) == 2
 
 
 def test_what_is_signed_is_shown_whole(ayni: Ayni, founders: Founders) -> None:
