@@ -94,7 +94,9 @@ def _check_envelope(
         return invalid("payload", f"there is no rule for {kind!r} in this version")
     if signatures > limits.SIGNATURES_MAX:
         return invalid(
-            "signatures", f"there are {signatures} signatures; at most {limits.SIGNATURES_MAX} are allowed"
+            "signatures",
+            f"there are {signatures} signatures; at most {limits.SIGNATURES_MAX} are allowed: split it, so that"
+            " fewer have to sign each",
         )
     return None
 
