@@ -95,8 +95,8 @@ def _check_envelope(
     if signatures > limits.SIGNATURES_MAX:
         return invalid(
             "signatures",
-            f"there are {signatures} signatures; at most {limits.SIGNATURES_MAX} are allowed: split it, so that"
-            " fewer have to sign each",
+            f"there are {signatures} signatures; at most {limits.SIGNATURES_MAX} are allowed: split it, so"
+            " that fewer have to sign each",
         )
     return None
 
