@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from client.outbox import Entry
     from client.outcomes import Outcome
 
+_A_NODES_WORD = (
+    "That it never took effect is only a node's word, and sending it under another id could do it twice."
+)
 DRAFT_EXPIRES_IN = "1d"
 """How long a draft stays valid that others are to sign, unless it is said."""
 
@@ -341,9 +344,13 @@ def _second_intent(entry: Entry) -> UsageProblem:
             why,
             "Run `ayni tx pending --resend`; if it is really meant twice, say --again.",
         )
+    expires_at_ms = entry.body().expires_at_ms
+    is_was = "is"
+    if expires_at_ms < now_ms():
+        is_was, why = "was", _A_NODES_WORD
     return UsageProblem(
-        f"The same content was refused before ({entry.refused}) as transaction {name}, which is valid until"
-        f" {time_text(entry.body().expires_at_ms)}.",
+        f"The same content was refused before ({entry.refused}) as transaction {name}, which {is_was} valid"
+        f" until {time_text(expires_at_ms)}.",
         why,
         f"Say --replace {name}: then at most one of both takes effect; if it is meant twice, say --again.",
     )
@@ -353,7 +360,7 @@ def _given_up_before(entry: Entry) -> UsageProblem:
     name = entry.tx_id.hex()[:16]
     return UsageProblem(
         f"The same content was sent before as transaction {name}, and given up.",
-        "That it never took effect is only a node's word, and sending it under another id could do it twice.",
+        _A_NODES_WORD,
         f"Say --replace {name}: then at most one of both takes effect; if it is meant twice, say --again.",
     )
 

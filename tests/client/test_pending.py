@@ -283,6 +283,29 @@ def test_the_same_content_is_not_sent_a_second_time_while_it_may_still_take_effe
     assert len(node.seen) == 1
 
 
+def test_what_was_refused_and_is_past_its_time_is_not_said_to_be_valid(
+    ayni: Ayni, node: FakeNode, outbox: Outbox
+) -> None:
+    """The next day the same is paid again, as the balance has come back."""
+    outbox.put([expired(node)])
+    tx_id = outbox.pending()[0].tx_id
+    outbox.hear(Outcome(tx_id, Kind.REFUSED, refusal=refuse(final_after_ms=1)))
+    result = ayni("tx", "transfer", "emilia/cadiai", "lazio/coop", "0.01", "EUC", "--date", "2024-10-04")
+    name = tx_id.hex()[:16]
+    assert (result.code, three_lines(result.err)) == (
+        2,
+        [
+            f"ayni: The same content was refused before (LIMIT_EXCEEDED) as transaction {name}, which was"
+            " valid until 2023-11-14 22:13:20 UTC.",
+            "  why:  That it never took effect is only a node's word, and sending it under another id could do"
+            " it twice.",
+            f"  next: Say --replace {name}: then at most one of both takes effect; if it is meant twice, say"
+            " --again.",
+        ],
+    )
+    assert node.seen == []
+
+
 def test_what_another_command_settles_meanwhile_is_not_listed(
     ayni: Ayni, node: FakeNode, outbox: Outbox
 ) -> None:
