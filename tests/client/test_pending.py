@@ -297,8 +297,8 @@ def test_what_was_refused_and_is_past_its_time_is_not_said_to_be_valid(
         [
             f"ayni: The same content was refused before (LIMIT_EXCEEDED) as transaction {name}, which was"
             " valid until 2023-11-14 22:13:20 UTC.",
-            "  why:  That it never took effect is only a node's word, and sending it under another id could do"
-            " it twice.",
+            "  why:  That it never took effect is only a node's word, and sending it under another id could"
+            " do it twice.",
             f"  next: Say --replace {name}: then at most one of both takes effect; if it is meant twice, say"
             " --again.",
         ],
