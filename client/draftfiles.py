@@ -72,8 +72,7 @@ def read_draft(path: Path, genesis_hash: bytes) -> Draft:
     """
     try:
         content = read_bounded(path, FILE_BYTES_MAX)
-        is_json = content.lstrip()[:1] == b"{"
-        draft = _from_json(content, genesis_hash) if is_json else _draft(content, ())
+        draft = _from_json(content, genesis_hash) if _is_json(content) else _draft(content, ())
     except OSError as error:
         raise UsageProblem(f"{path} cannot be read.", f"{error.strerror}.", "Check the path.") from error
     except (ValueError, KeyError, TypeError, DecodeError) as error:
@@ -93,6 +92,19 @@ def read_draft(path: Path, genesis_hash: bytes) -> Draft:
                 "Ask whoever wrote it for the file again, and check --network; sign nothing in it.",
             ) from error
     return draft
+
+
+def _is_json(content: bytes) -> bool:
+    """Which of the two forms it is.
+
+    Bare bytes begin with the tag of the body, a line feed to JSON, and the body's length: 123 is "{".
+    """
+    if content[:1] == b"{" or content.lstrip()[:1] != b"{":
+        return content[:1] == b"{"
+    try:
+        return bool(parse_object(content))
+    except ValueError:
+        return False
 
 
 def _from_json(content: bytes, genesis_hash: bytes) -> Draft:

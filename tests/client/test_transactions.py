@@ -201,6 +201,23 @@ def test_a_draft_survives_its_file_with_its_signatures(tmp_path: Path, name: str
     assert draft == read_draft(tmp_path / name, GENESIS)
 
 
+def test_bare_bytes_are_not_taken_for_json_whatever_their_length(tmp_path: Path) -> None:
+    """A body of 123 bytes has the length "{", and its tag is a blank to JSON."""
+    path = tmp_path / "payment.ayni"
+    found = []
+    for size in range(140):
+        one = transactions.leg("e/b", "EUC", 1, value_date=20_000, reference="x" * size)
+        draft = transactions.transfer("e/a", [one], STAMP)
+        write_draft(path, draft, "valley", GENESIS)
+        assert draft == read_draft(path, GENESIS)
+        found.append(len(draft.body))
+    assert 123 in found
+    content = path.with_suffix(".json")
+    write_draft(content, draft, "valley", GENESIS)
+    content.write_bytes(b"\n " + content.read_bytes())  # as a mail program may leave it
+    assert draft == read_draft(content, GENESIS)
+
+
 def test_a_drafts_file_that_shows_something_else_than_it_signs_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "payment.json"
     write_draft(path, transactions.transfer("e/a", [leg(100)], STAMP), "valley", GENESIS)
