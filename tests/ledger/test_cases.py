@@ -14,7 +14,7 @@ from google.protobuf.json_format import MessageToDict
 
 from ayni.v1 import result_pb2
 from ledger import records
-from ledger.refusals import Refusal
+from ledger.refusals import Refusal, code_name
 from ledger.rule import CREDIT, DUES, ENTITLEMENTS, Posting
 from tests.ledger.world import World, days, standard
 
@@ -77,6 +77,12 @@ def test_every_rule_of_the_ledger_has_a_case_and_every_case_a_rule() -> None:
     cited = {rule for path in CASES.glob("*.toml") for case in read(path)["case"] for rule in case["rules"]}
     assert cited - rules == set()
     assert {rule for rule in rules if rule[0] in "MAFREHPS"} - cited == set()
+
+
+def test_every_refusal_is_named_by_a_rule() -> None:
+    protocol = (CASES.parent.parent.parent / "docs" / "protocol.md").read_text()
+    codes = {code_name(number) for number in result_pb2.RefusalCode.values() if number}
+    assert {code for code in codes if f"`{code}`" not in protocol} == set()
 
 
 def test_no_two_cases_of_a_file_have_one_name() -> None:
