@@ -74,7 +74,8 @@ def apply_transaction(
         return refusal
     rule = RULES[tx.kind]
     if refusal := rule.authorise(state, tx):
-        return _until_expiry(refusal, tx)
+        # F1: of who must sign, only a body that names its author once more has a field out of bounds.
+        return refusal if refusal.code == refusals.FIELD_INVALID else _until_expiry(refusal, tx)
     context = Context(state, height, time_ms, log_index, tx.tx_id)
     if refusal := rule.execute(context, tx.author, tx.payload):
         return _until_expiry(refusal, tx)

@@ -248,6 +248,14 @@ def test_a_payment_to_oneself_is_refused_for_ever(world: World) -> None:
     assert refusal.message == "emilia/cadiai would pay itself; name another payee"
 
 
+def test_an_author_named_as_payer_is_refused_for_ever(world: World) -> None:
+    """F1: the body alone decides, as for SELF."""
+    legs = [{"payer": "emilia/cadiai", "payee": "japan/nalc", "unit": "EUC", "amount_minor": 5}]
+    refusal = world.refusal(world.transaction({"author": "emilia/cadiai", "transfer": {"legs": legs}}))
+    assert refusal is not None
+    assert (refusal.name, refusal.final_after_ms) == ("FIELD_INVALID", 0)
+
+
 def test_what_the_bytes_are_does_not_depend_on_the_state(world: World) -> None:
     raw = world.transaction(PAYMENT)
     tx = parse_transaction(raw, world.founding.hash)
