@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from client import founding
+from client import founding, transactions
 from client.cli.founding_files import federation_text, founding_of
 from client.cli.options import DIRECTORY, FILE, home_options, output_file, shared_options
 from client.context import Context
@@ -66,6 +66,7 @@ def founder(
                 "See `ayni keys list`, or make one with `ayni keys new`.",
             )
     keys = {kept[key] for key in decision_keys}
+    transactions.key_set(keys, threshold or 0)  # raises when it can be none
     consensus, service = (_node_key(node / f"{use}.key").public_key for use in ("consensus", "service"))
     text = federation_text(name, keys, threshold or len(keys), consensus, service)
     write_file(path, text.encode())

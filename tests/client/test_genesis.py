@@ -297,6 +297,12 @@ def test_who_has_no_such_key_or_node_is_told(ayni: Ayni, founders: Founders) -> 
     no_node = ayni("genesis", "founder", "lazio", "--decision-key", "lazio-1", *nowhere, *here, *out)
     assert no_node.code == 2
     assert three_lines(no_node.err)[2] == "  next: Make the node's keys with `ayni node init`."
+    many = ayni(
+        *("genesis", "founder", "lazio", "--decision-key", "lazio-1", "--decision-key", "lazio-2"),
+        *("--threshold", "3", "--node-dir", founders.directory / "lazio", *here, *out),
+    )
+    assert (many.code, three_lines(many.err)[0]) == (2, "ayni: 3 of 2 keys is no key set.")
+    assert not Path(founders.file("new.toml")).exists()
     reserved = ayni("genesis", "founder", "pool", "--decision-key", "x", *nowhere, *here, *out)
     assert three_lines(reserved.err)[0] == "ayni: 'pool' cannot be a federation's name."
 
