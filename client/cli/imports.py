@@ -28,6 +28,7 @@ from client.errors import (
     ExitCode,
     KeyProblem,
     NoNode,
+    NotFound,
     OutcomeUnknown,
     UsageProblem,
     VerificationFailed,
@@ -79,6 +80,7 @@ class Import:
         self._find_final()
         self._stop_at_errors()
         self._sign()
+        self._stop_at_errors()
         if self.drafts_directory is not None:
             return self._write_drafts(self.drafts_directory)
         self._show_preview()
@@ -145,7 +147,11 @@ class Import:
             body = draft.parsed()
             if (entry := same.get(content_of(body) + body.nonce)) is not None:
                 draft = _from_bytes(entry.transaction(), draft.signers)
-            signing = plan(draft, self.context.genesis, self._account, here)
+            try:
+                signing = plan(draft, self.context.genesis, self._account, here)
+            except NotFound as problem:
+                self.rows[position] = replace(row, errors=(problem.what,))
+                continue
             keys = [key for one in signing.use if (key := keystore.signing_key_of(one)) is not None]
             signed = with_signatures(draft, keys, network.genesis_hash)
             # What is pending may bear a key that was rotated since, which would have it refused (T5).

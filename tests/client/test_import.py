@@ -90,6 +90,19 @@ def test_another_profile_means_other_transactions(ayni: Ayni, node: FakeNode, ta
     assert len({body_of(raw).nonce for raw in node.seen}) == 4
 
 
+def test_an_account_that_there_is_not_is_told_with_its_row_before_anything_is_sent(
+    ayni: Ayni, node: FakeNode, table: Path
+) -> None:
+    table.write_text(GOOD + "inv-3,emilia/cadai,lazio/coop,1,EUC,2026-03-03,\n")
+    result = ayni("tx", "import", str(table), "--yes")
+    assert result.code == 2
+    [error, *_] = result.err.splitlines()
+    assert error.startswith("line 4 (id inv-3): ")
+    assert "emilia/cadai" in error
+    assert f"ayni: 1 of 3 rows of {table} are not right." == three_lines(result.err)[0]
+    assert node.seen == []
+
+
 def test_blank_columns_beside_the_table_are_passed_over(ayni: Ayni, node: FakeNode, table: Path) -> None:
     table.write_text("".join(f"{line},,\n" for line in GOOD.splitlines()))
     assert ayni("tx", "import", str(table), "--yes").code == 0
