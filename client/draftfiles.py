@@ -30,7 +30,7 @@ FILE_BYTES_MAX = 4 * limits.TRANSACTION_BYTES_MAX
 def write_draft(path: Path, draft: Draft, network: str, genesis_hash: bytes) -> None:
     """Writes a draft; as bare bytes when the file's name ends in `.ayni`. Raises UsageProblem.
 
-    Never over another transaction that somebody has signed already.
+    Never over another transaction that somebody has signed already, nor over signatures that it lacks.
     """
     _spare_signed(path, draft, genesis_hash)
     if path.suffix == ".ayni":
@@ -56,7 +56,15 @@ def _spare_signed(path: Path, draft: Draft, genesis_hash: bytes) -> None:
         there = read_draft(path, genesis_hash) if path.exists() else None
     except (UsageProblem, VerificationFailed):
         return
-    if there is not None and there.signatures and there.tx_id != draft.tx_id:
+    if there is None:
+        return
+    if there.tx_id == draft.tx_id and (lost := set(there.signatures) - set(draft.signatures)):
+        raise UsageProblem(
+            f"{path} holds signatures that this file lacks.",
+            f"{len(lost)} of its {len(there.signatures)} would be lost.",
+            "Sign that file itself, or choose another.",
+        )
+    if there.signatures and there.tx_id != draft.tx_id:
         raise UsageProblem(
             f"{path} holds another transaction, which is signed.",
             f"It is {there.tx_id.hex()[:16]}, with {len(there.signatures)} signatures that would be lost.",

@@ -186,6 +186,28 @@ def test_what_more_have_signed_than_must_is_sent_without_the_surplus(
     assert signature.public_key in (seeded("cadiai").public_key, seeded("second").public_key)
 
 
+def test_a_copy_is_not_written_over_a_signature_that_it_lacks(ayni: Ayni, tmp_path: Path) -> None:
+    """Two sign copies of one file, and one of them writes to the other's."""
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    assert ayni("tx", "build", "emilia/cadiai", "lazio/coop", "1", "EUC", "-o", str(first)).code == 0
+    second.write_bytes(first.read_bytes())
+    assert ayni("tx", "sign", str(first), "--key", "cadiai").code == 0
+    assert ayni("keys", "new", "other").code == 0
+    before = first.read_bytes()
+    result = ayni("tx", "sign", str(second), "--key", "other", "-o", str(first))
+    assert (result.code, three_lines(result.err)) == (
+        2,
+        [
+            f"ayni: {first} holds signatures that this file lacks.",
+            "  why:  1 of its 1 would be lost.",
+            "  next: Sign that file itself, or choose another.",
+        ],
+    )
+    assert before == first.read_bytes()
+    assert ayni("tx", "sign", str(first), "--key", "other").code == 0
+    assert len(json.loads(ayni("tx", "inspect", str(first), "--json").out)["signed_by"]) == 2
+
+
 def test_others_have_a_day_to_sign_a_draft_unless_it_is_said(
     ayni: Ayni, node: FakeNode, tmp_path: Path
 ) -> None:
