@@ -34,7 +34,7 @@ class Sizes:
     """At each delay, one at a time; then at a rate."""
     wan_rate: int = 20
     wan_seconds: int = 5
-    audit_transactions: int = 20_000
+    audit_transactions: int = 50_000
     warm_up_transactions: int = 1_000
     warm_up_multileg: int = 10
     lengths: Lengths = LENGTHS
