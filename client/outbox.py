@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 DONE_MAX = 2_000
 PREFIX_CHARACTERS_MIN = 4
 SYNC_ONE_BY_ONE_MAX = 64
+PART_SECONDS = 24 * 3600
+"""A file that has not been finished for so long is nobody's: whoever was writing it was killed."""
 _NAME = re.compile(r"[0-9a-f]{64}")
 _REFUSED = ".refused"
+_PART = ".part"
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ class Outbox:
             for raw in transactions:
                 name = id_of(raw).hex()
                 # Another process may be writing the same: neither renames what the other has not finished.
-                handle, temporary = tempfile.mkstemp(".part", f"{name}.", self._pending)
+                handle, temporary = tempfile.mkstemp(_PART, f"{name}.", self._pending)
                 written[Path(temporary)] = self._pending / f"{name}.ayni"
                 with os.fdopen(handle, "wb") as file:
                     file.write(raw)
@@ -268,6 +271,10 @@ class Outbox:
         for directory in (self._done, self._void):
             for entry in self._entries(directory, pending=False)[:-DONE_MAX]:
                 entry.path.unlink(missing_ok=True)
+        for part in self._pending.glob(f"*{_PART}"):
+            with suppress(FileNotFoundError):  # another process has just finished it
+                if time.time() - part.stat().st_mtime > PART_SECONDS:
+                    part.unlink()
 
 
 def _body_of(raw: bytes) -> transaction_pb2.Body:

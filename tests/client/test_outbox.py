@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ayni.v1 import result_pb2
 from client import transactions
 from client.drafts import Draft, id_of, sign
 from client.errors import KeyProblem, NotFound, UsageProblem
-from client.outbox import Outbox
+from client.outbox import PART_SECONDS, Outbox
 from client.output import time_text
 from client.stamps import Stamp
 from tests.client.conftest import Ayni, three_lines
@@ -94,6 +95,18 @@ def test_half_written_files_of_a_crash_are_not_pending(outbox: Outbox, node: Fak
     [entry] = outbox.pending()
     (entry.path.parent / "aa.part").write_bytes(b"half")
     assert [entry.tx_id] == [one.tx_id for one in outbox.pending()]
+
+
+def test_what_a_killed_command_left_half_written_goes_after_a_day(outbox: Outbox, node: FakeNode) -> None:
+    outbox.put([raw(node, 1)])
+    pending = outbox.pending()[0].path.parent
+    old, new = pending / "aa.old.part", pending / "aa.new.part"
+    for part in (old, new):
+        part.write_bytes(b"half")
+    then = time.time() - PART_SECONDS - 60
+    os.utime(old, (then, then))
+    outbox.put([raw(node, 2)])
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_a_damaged_file_is_told_and_never_sent(outbox: Outbox, node: FakeNode) -> None:
