@@ -48,7 +48,9 @@ class AuditReader:
 
     def bucket_hashes(self) -> bytes:
         """See StateReader."""
-        hashes = {index: statetree.bucket_hash(sorted(self.bucket(index))) for index in self._keys_of_bucket}
+        hashes = (
+            (index, statetree.bucket_hash(sorted(self.bucket(index)))) for index in self._keys_of_bucket
+        )
         return statetree.bucket_hashes(hashes, self._bits)
 
     def transaction(self, tx_id: bytes) -> LoggedTransaction | None:

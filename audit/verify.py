@@ -340,5 +340,5 @@ def _root_from_nothing(values: dict[bytes, bytes], bits: int) -> bytes:
     for key, value in values.items():
         key_hash = statetree.key_hash(key)
         buckets[statetree.bucket_of(key_hash, bits)].append((key_hash, statetree.value_hash(value)))
-    hashes = {index: statetree.bucket_hash(sorted(each)) for index, each in buckets.items()}
+    hashes = ((index, statetree.bucket_hash(sorted(each))) for index, each in buckets.items())
     return statetree.levels(statetree.bucket_hashes(hashes, bits), bits)[-1]

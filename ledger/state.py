@@ -67,9 +67,10 @@ class MemoryReader:
 
     def bucket_hashes(self) -> bytes:
         """See StateReader."""
-        hashes = {
-            index: statetree.bucket_hash(sorted(entries.items())) for index, entries in self._buckets.items()
-        }
+        hashes = (
+            (index, statetree.bucket_hash(sorted(entries.items())))
+            for index, entries in self._buckets.items()
+        )
         return statetree.bucket_hashes(hashes, self._bits)
 
     def transaction(self, tx_id: bytes) -> LoggedTransaction | None:

@@ -177,7 +177,7 @@ class Tables:
     def bucket_hashes(self) -> bytes:
         """The 2^k bucket hashes, 32 bytes each, in order."""
         rows = self._db.range(BUCKET, next_prefix(BUCKET))
-        return statetree.bucket_hashes({int.from_bytes(key[1:]): value for key, value in rows}, self._bits)
+        return statetree.bucket_hashes(((int.from_bytes(key[1:]), value) for key, value in rows), self._bits)
 
     def transaction(self, tx_id: bytes) -> LoggedTransaction | None:
         """A transaction of the final log. Raises StoreDamaged when what is there is another."""

@@ -6,7 +6,7 @@ Never holds a state; `ledger/statetree.py` does. Spec: docs/encoding.md. Vectors
 tests/vectors/statetree.json.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 
@@ -47,10 +47,10 @@ def joined_bucket_hash(joined: bytes) -> bytes:
 EMPTY_BUCKET = bucket_hash(())
 
 
-def bucket_hashes(hashes: Mapping[int, bytes], bits: int) -> bytes:
-    """Return the hash of every bucket, in order; those of which `hashes` has none are empty."""
+def bucket_hashes(hashes: Iterable[tuple[int, bytes]], bits: int) -> bytes:
+    """Return the hash of every bucket, in order, from (number, hash) of those that are not empty."""
     joined = bytearray(EMPTY_BUCKET * (1 << bits))
-    for index, found in hashes.items():
+    for index, found in hashes:
         joined[index * HASH_BYTES : (index + 1) * HASH_BYTES] = found
     return bytes(joined)
 

@@ -345,12 +345,12 @@ def _second_intent(entry: Entry) -> UsageProblem:
             "Run `ayni tx pending --resend`; if it is really meant twice, say --again.",
         )
     expires_at_ms = entry.body().expires_at_ms
-    is_was = "is"
-    if expires_at_ms < now_ms():
-        is_was, why = "was", _A_NODES_WORD
+    is_over = expires_at_ms < now_ms()
+    if is_over:
+        why = _A_NODES_WORD
     return UsageProblem(
-        f"The same content was refused before ({entry.refused}) as transaction {name}, which {is_was} valid"
-        f" until {time_text(expires_at_ms)}.",
+        f"The same content was refused before ({entry.refused}) as transaction {name}, which"
+        f" {'was' if is_over else 'is'} valid until {time_text(expires_at_ms)}.",
         why,
         f"Say --replace {name}: then at most one of both takes effect; if it is meant twice, say --again.",
     )

@@ -27,7 +27,7 @@ def test_buckets_and_root_are_the_vectors(case: dict[str, Any]) -> None:
 
     assert case["buckets"] == {str(number): hashes[number].hex() for number in sorted(hashes)}
     level = b"".join([hashes.get(number, statetree.EMPTY_BUCKET) for number in range(2**bits)])
-    assert level == statetree.bucket_hashes(hashes, bits)
+    assert level == statetree.bucket_hashes(hashes.items(), bits)
     assert case["root"] == statetree.levels(level, bits)[-1].hex()
 
 
