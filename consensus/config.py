@@ -27,6 +27,8 @@ RANGE_BLOCKS_MAX = 256
 """Final blocks in one `BlockRequest`; the answer is bounded by 4 MiB too."""
 RANGE_GAP = 8
 """From this many missing blocks on, they are asked for by height rather than one by one."""
+GATHER_OF_TIMEOUT = 4
+"""Blocks are gathered for this fraction of the timeout at most: no view ends by it (C10)."""
 HEAVY_BODY_BYTES = 1 << 15
 """From this body size on, votes already cast are sent before it is executed."""
 EXECUTE_BYTES_MAX = 1 << 17
@@ -53,6 +55,8 @@ class ConsensusConfig:
     """How long a body may still come from its leader, before it is fetched."""
     fetch_retry_ms: int = 500
     """How long a member may take to answer a request for blocks, before another is asked."""
+    gather_ms: int = 100
+    """How long a leader waits after the last block while a member is behind (C10)."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -63,6 +67,7 @@ class ConsensusConfig:
             "relay_delay_ms",
             "fetch_delay_ms",
             "fetch_retry_ms",
+            "gather_ms",
         ):
             value = getattr(self, name)
             if not 1 <= value <= 3_600_000:

@@ -35,6 +35,7 @@ from consensus.config import (
     FUTURE_VIEWS_MAX,
     ITEMS_MAX,
     RANGE_BLOCKS_MAX,
+    RANGE_GAP,
     ConsensusConfig,
 )
 from consensus.events import (
@@ -49,6 +50,7 @@ from consensus.guard import VoteGuard
 from consensus.journal import Journal
 from consensus.leader import Presence, leader_of
 from consensus.outbox import Outbox
+from consensus.pacing import Pacing
 from consensus.round import Round
 from proofs.certificates import EPOCH, CertificateInvalid
 from proofs.membership import Membership
@@ -69,6 +71,7 @@ class Intake:
         config: ConsensusConfig,
         round_: Round,
         presence: Presence,
+        pacing: Pacing,
         fetcher: Fetcher,
         guard: VoteGuard,
         journal: Journal,
@@ -79,6 +82,7 @@ class Intake:
         self._config = config
         self._round = round_
         self._presence = presence
+        self._pacing = pacing
         self._fetcher = fetcher
         self._guard = guard
         self._journal = journal
@@ -239,6 +243,8 @@ class Intake:
         if status.HasField("highest"):
             self._certificate(status.highest)
         self._presence.entered(member, status.view)
+        behind = status.height + RANGE_GAP < self._round.tree.tip.height
+        self._pacing.heard(member, self._now_ms, behind=behind)
         for vote in status.own_latest:
             self._vote(member, vote)
         self._answer_status(member, status)

@@ -107,6 +107,7 @@ class Machine:
             config=config,
             round_=self._round,
             presence=self._presence,
+            pacing=self._pacing,
             fetcher=self._fetcher,
             guard=self._guard,
             journal=self._journal,

@@ -1,10 +1,10 @@
-"""When: the timer of the view, quiet, the heartbeat, and the status.
+"""When: the timer of the view, quiet, the heartbeat, the status, and blocks that come seldom.
 
 Decides what is due at a given moment; what to do about it is `round.py`'s. Spec: docs/protocol.md, C3, C10,
 C12. All times are milliseconds on the clock of `Machine.step`.
 """
 
-from consensus.config import FLAT_FAILURES, ConsensusConfig
+from consensus.config import FLAT_FAILURES, GATHER_OF_TIMEOUT, ConsensusConfig
 
 
 def timeout_ms(config: ConsensusConfig, failures: int) -> int:
@@ -22,6 +22,9 @@ class Pacing:
         self._started_ms: int | None = None
         self._last_block_ms = now_ms
         self._status_due_ms = now_ms
+        self._gather_ms = min(config.gather_ms, config.timeout_base_ms // GATHER_OF_TIMEOUT)
+        self._behind_until_ms: dict[int, int] = {}
+        """Of each member that says that it is behind: until when that is believed."""
 
     @property
     def running(self) -> bool:
@@ -50,6 +53,25 @@ class Pacing:
         """Note that there is a new block: the heartbeat waits from here."""
         self._last_block_ms = now_ms
 
+    def heard(self, member: int, now_ms: int, *, behind: bool) -> None:
+        """Note whether a member is behind, by its status; believed until its next status but one."""
+        if behind:
+            self._behind_until_ms[member] = now_ms + 2 * self._config.status_interval_ms
+        else:
+            self._behind_until_ms.pop(member, None)
+
+    def is_behind(self, member: int, now_ms: int) -> bool:
+        """Return whether a member is behind, by its status (C3)."""
+        return now_ms < self._behind_until_ms.get(member, 0)
+
+    def gathering(self, now_ms: int) -> bool:
+        """Return whether the next block has to wait: a member is behind, and the last block was just now."""
+        return now_ms < self._gathered_ms()
+
+    def _gathered_ms(self) -> int:
+        """The moment from which a block may follow the last one (C10)."""
+        return min(max(self._behind_until_ms.values(), default=0), self._last_block_ms + self._gather_ms)
+
     def expired(self, now_ms: int) -> bool:
         """Return whether the view's time is over (C3)."""
         return self._started_ms is not None and now_ms >= self._started_ms + self._timeout_ms
@@ -74,9 +96,10 @@ class Pacing:
         return self._status_due_ms
 
     def view_deadlines_ms(self, now_ms: int) -> list[int]:
-        """Return the moments ahead at which the view's timer, its half, or the heartbeat fall due."""
+        """Return the moments ahead at which the timer, its half, the heartbeat or the next block is due."""
         if self._started_ms is None:
             due = [self._last_block_ms + self._config.heartbeat_ms]
         else:
-            due = [self._started_ms + self._timeout_ms // 2, self._started_ms + self._timeout_ms]
+            timeout_ms = self._timeout_ms
+            due = [self._started_ms + timeout_ms // 2, self._started_ms + timeout_ms, self._gathered_ms()]
         return [at_ms for at_ms in due if at_ms > now_ms]

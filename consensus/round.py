@@ -229,12 +229,15 @@ class Round:
             self._cast(VOTE_KIND_FINALIZE, view, notarization.digest, now_ms)
 
     def _nullify(self, now_ms: int) -> None:
-        """Vote nullify on the timer, or at once if the leader is silent (C3)."""
+        """Vote nullify on the timer, or at once if the leader is silent or behind (C3)."""
         if not self._pacing.running:
             return
         leader = self.leader
-        silent = leader != self._member and self._presence.silent(leader, self.view)
-        if (silent or self._pacing.expired(now_ms)) and self.ballot.may(VOTE_KIND_NULLIFY, self.view):
+        hopeless = leader != self._member and (
+            self._presence.silent(leader, self.view)
+            or (self.candidate is None and self._pacing.is_behind(leader, now_ms))
+        )
+        if (hopeless or self._pacing.expired(now_ms)) and self.ballot.may(VOTE_KIND_NULLIFY, self.view):
             self._cast(VOTE_KIND_NULLIFY, self.view, b"", now_ms)
 
     def _cast(self, kind: VoteKind, view: int, digest: bytes, now_ms: int, *, send: bool = True) -> None:
@@ -283,6 +286,8 @@ class Round:
                 self._send_proposal(self.candidate, now_ms)  # C7: after a restart, the same bytes
             return
         if not self._pacing.running or not self.ballot.may(VOTE_KIND_NOTARIZE, self.view):
+            return
+        if self._pacing.gathering(now_ms):
             return
         if self._proposed_in_step:
             self.execution.backlog = True  # a network of one member: one block a step

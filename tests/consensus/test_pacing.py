@@ -10,7 +10,7 @@ from consensus.config import FUTURE_VIEWS_MAX, UNFINAL_WITH_TRANSACTIONS_MAX, Co
 from consensus.events import SetTimer, TransactionsPending
 from consensus.leader import leader_of, silent_views
 from consensus.pacing import timeout_ms
-from tests.consensus.network import FINALIZE, NOTARIZE, NULLIFY, vote
+from tests.consensus.network import FINALIZE, NOTARIZE, NULLIFY, split, vote
 from tests.consensus.transcript import Made, Played
 
 
@@ -127,6 +127,98 @@ def test_C10_at_most_eight_unfinal_blocks_carry_transactions() -> None:
     assert proposal.body == b""
 
 
+# --- C3, C10: a member that is behind -----------------------------------------------------------------------
+
+
+def after_ten_blocks(config: ConsensusConfig | None = None) -> tuple[Played, Made]:
+    """Member 2 in view 14, which it leads, with ten final blocks behind it; and the last of them."""
+    node = Played(2, config=config)
+    node.start()
+    parent: Made | None = None
+    for view in (1, 3, 4, 5, 7, 8, 9, 11, 12, 13):
+        block = node.make(view, parent, 1_000 + view)
+        node.finalised(block, parent)
+        parent = block
+    assert parent is not None
+    assert (node.machine.view, node.machine.leader, node.machine.height) == (14, 2, 10)
+    return node, parent
+
+
+def proposes_after(node: Played) -> int:
+    """Milliseconds until the leader proposes."""
+    for waited in range(1_000):
+        if node.sent(Proposal):
+            return waited
+        node.wait(1)
+    raise AssertionError("no proposal in a second")
+
+
+@pytest.mark.parametrize(("height", "waits_ms"), [(0, 100), (1, 100), (2, 0), (10, 0)])
+def test_C10_with_a_member_behind_a_leader_waits_a_moment_after_the_last_block(
+    height: int, waits_ms: int
+) -> None:
+    node, _ = after_ten_blocks()
+    node.receive(3, Status(height=height, view=1))
+    node.submit()
+    assert proposes_after(node) == waits_ms
+
+
+def test_C10_what_comes_while_a_leader_gathers_is_in_one_block() -> None:
+    node, _ = after_ten_blocks()
+    node.receive(3, Status(view=1))
+    node.submit()
+    node.wait(60)
+    node.submit()
+    assert proposes_after(node) == 40
+    [(_, proposal)] = node.sent(Proposal)
+    assert len(split(proposal.body)) == 2
+
+
+def test_C10_who_was_behind_is_waited_for_until_two_statuses_say_nothing_of_it() -> None:
+    node, tip = after_ten_blocks()
+    node.receive(3, Status(view=1))
+    node.wait(1_950)
+    block = node.make(15, tip, 1_015)
+    node.finalised(block, tip)
+    node.certificates(node.nullification(16), node.nullification(17))
+    node.submit()
+    assert proposes_after(node) == 50
+
+
+def test_C10_gathering_takes_no_more_than_a_quarter_of_the_timeout() -> None:
+    node, _ = after_ten_blocks(ConsensusConfig(timeout_base_ms=120))
+    node.receive(3, Status(view=1))
+    node.submit()
+    assert proposes_after(node) == 30
+
+
+@pytest.mark.parametrize(("height", "waited"), [(1, False), (2, True)])
+def test_C3_a_leader_that_is_behind_is_not_waited_for(height: int, waited: bool) -> None:
+    node, _ = after_ten_blocks()
+    node.receive(3, Status(height=height, view=1))
+    node.submit()
+    lines = node.certificates(node.nullification(14))
+    assert node.machine.leader == 3
+    assert ("broadcast votes nullify 15" in lines) is not waited
+
+
+def test_C3_a_leader_that_was_behind_a_while_ago_is_waited_for() -> None:
+    node, _ = after_ten_blocks()
+    node.receive(3, Status(view=1))
+    node.wait(2_000)
+    node.submit()
+    assert "broadcast votes nullify 15" not in node.certificates(node.nullification(14))
+
+
+def test_C3_a_leader_that_says_that_it_is_behind_and_proposes_gets_its_vote() -> None:
+    node, tip = after_ten_blocks()
+    node.receive(3, Status(view=1))
+    assert node.receive(3, node.proposal(node.make(15, tip, 1_015), tip)) == [
+        "persist block 15, certificate nullify 14, vote notarize 15",
+        "broadcast votes notarize 15",
+    ]
+
+
 # --- C12: timeouts and bounds -----------------------------------------------------------------------------
 
 
@@ -180,6 +272,7 @@ def test_C12_a_tick_too_early_keeps_the_timer() -> None:
     ("config", "message"),
     [
         ({"timeout_base_ms": 0}, "timeout_base_ms is 1 to 3600000 milliseconds, not 0"),
+        ({"gather_ms": 0}, "gather_ms is 1 to 3600000 milliseconds, not 0"),
         ({"heartbeat_ms": 3_600_001}, "heartbeat_ms is 1 to 3600000 milliseconds, not 3600001"),
         (
             {"timeout_base_ms": 2_000, "timeout_max_ms": 1_000},
