@@ -289,6 +289,7 @@ class Open:
         batch = Batch()
         self.tables.add(batch, final, certified)
         self.database.write(batch)
+        self.mempool.finalise(txs, now_ms())
         history = self.history
         keys, values = zip(*batch.operations, strict=True)
         history.handed_bytes += sum(map(len, keys)) + sum(map(len, filter(None, values)))

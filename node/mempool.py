@@ -156,8 +156,7 @@ class Mempool:
         self._entries[tx.tx_id] = Entry(tx, organisation, now_ms, is_local)
         self._bytes += size
         self._waiting[tx.raw] = tx
-        if self._parsed.pop(tx.raw, None) is not None:
-            self._parsed_bytes -= len(tx.raw)
+        self._forget(tx.raw)
         self._fresh[tx.tx_id] = None
         return Taken.NEW
 
@@ -178,8 +177,7 @@ class Mempool:
         self._bytes += growth
         del self._waiting[was.raw]
         self._waiting[tx.raw] = entry.tx = tx
-        if self._parsed.pop(tx.raw, None) is not None:
-            self._parsed_bytes -= len(tx.raw)
+        self._forget(tx.raw)
         entry.sent_ms = now_ms
         self._fresh[tx.tx_id] = None
         return Taken.NEW
@@ -205,6 +203,7 @@ class Mempool:
     def finalise(self, transactions: Sequence[ParsedTransaction], now_ms: int) -> list[Entry]:
         """Removes what became final; returns what was there."""
         for tx in transactions:
+            self._forget(tx.raw)
             if tx.raw not in self._lately_final:
                 self._lately_final.add(tx.raw)
                 self._final.append(tx.raw)
@@ -285,6 +284,10 @@ class Mempool:
                 if len(due) >= RETRANSMIT_BATCH_MAX:
                     break
         return due
+
+    def _forget(self, raw: bytes) -> None:
+        if self._parsed.pop(raw, None) is not None:
+            self._parsed_bytes -= len(raw)
 
     def _remember(self, tx: ParsedTransaction) -> None:
         self._parsed[tx.raw] = tx

@@ -215,6 +215,14 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert mempool._parsed_bytes == sum(len(raw) for raw in mempool._parsed)
 
 
+def test_what_became_final_is_remembered_as_bytes_only() -> None:
+    mempool = pool()
+    block = some(mempool, 10)
+    mempool.finalise(block, NOW)
+    assert (len(mempool._parsed), mempool._parsed_bytes) == (0, 0)
+    assert all(mempool.is_lately_final(tx.raw) for tx in block)
+
+
 def test_garbage_is_a_refusal_and_is_not_remembered() -> None:
     mempool = pool()
     answer = mempool.parse(b"garbage")
