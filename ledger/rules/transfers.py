@@ -123,10 +123,9 @@ def _check_legs(state: State, author: str, legs: list[Leg]) -> Refusal | None:
         payer, payee, unit = leg.payer or author, leg.payee, leg.unit
         if payee not in payees:
             payees.add(payee)
-            account = state.account(payee)
-            if (not account.opened_height or account.closed) and (
-                fault := open_account(state, payee, "payee")
-            ):
+            # Only an open account has a balance or a limit (A2): most payees are known by the record that is
+            # paid to.
+            if not any(state.balance(payee, unit)) and (fault := open_account(state, payee, "payee")):
                 found.append((line, fault))
         if unit not in units:
             units.add(unit)

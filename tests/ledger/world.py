@@ -17,6 +17,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from ayni.v1 import genesis_pb2, keys_pb2, transaction_pb2
+from ledger import limits, records
 from ledger.blocks import Entry
 from ledger.chain import Chain
 from ledger.genesis import Founding, read_genesis
@@ -223,8 +224,15 @@ class World:
         return entry
 
     def check_invariants(self) -> None:
-        """Every book and every total, over the whole state. Raises InvariantBroken."""
-        check_state(self.readers[0].values.items())
+        """Every book and every total, over the whole state. Raises InvariantBroken. And, for F1, that only
+        an open account, or the pool, has a balance or a limit."""
+        values = self.readers[0].values
+        check_state(values.items())
+        for key in values:
+            family, account, *_ = key.decode().split("|")
+            if family == "b" and account != limits.POOL:
+                record = records.decode(records.AccountRecord, values.get(records.account_key(account), b""))
+                assert record.opened_height and not record.closed, f"{account} has {key.decode()}"
 
 
 def standard() -> World:
