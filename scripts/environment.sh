@@ -11,12 +11,14 @@ fail() {
     exit 1
 }
 
-# Prints the first Python on this machine that is 3.11 or 3.12 and runs.
+# Prints the first Python on this machine that is 3.11 or 3.12, runs, and can make a virtual environment. The
+# distribution's own comes first: it is built with optimisation, as one built by hand often is not
+# (bench/README.md says what that makes).
 find_python() {
     local candidate
-    for candidate in ${AYNI_PYTHON:-} python3.11 python3.12 python3 python; do
+    for candidate in ${AYNI_PYTHON:-} /usr/bin/python3.11 /usr/bin/python3.12 python3.11 python3.12 python3 python; do
         command -v "$candidate" >/dev/null 2>&1 || continue
-        if "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
+        if "$candidate" -c 'import ensurepip, sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
             >/dev/null 2>&1; then
             echo "$candidate"
             return 0
@@ -36,7 +38,7 @@ ensure_environment() {
     if [ ! -x "$VENV/bin/python" ]; then
         python="$(find_python)" || fail "Python 3.11 or 3.12 is needed and was not found on PATH." \
             "Install it (Debian: apt install python3.11 python3.11-venv), or name it in AYNI_PYTHON."
-        echo "Making a virtual environment in ${VENV#"$ROOT"/} with $("$python" --version 2>&1) …" >&2
+        echo "Making a virtual environment in ${VENV#"$ROOT"/} with $(command -v "$python"), $("$python" --version 2>&1) …" >&2
         "$python" -m venv "$VENV" || {
             rm -rf "$VENV"
             fail "$python could not make a virtual environment (Debian: apt install python3-venv)."
