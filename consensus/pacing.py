@@ -62,15 +62,18 @@ class Pacing:
 
     def is_behind(self, member: int, now_ms: int) -> bool:
         """Return whether a member is behind, by its status (C3)."""
-        return now_ms < self._behind_until_ms.get(member, 0)
+        return now_ms < self._behind_until_ms.get(member, now_ms)
 
     def gathering(self, now_ms: int) -> bool:
         """Return whether the next block has to wait: a member is behind, and the last block was just now."""
         return now_ms < self._gathered_ms()
 
     def _gathered_ms(self) -> int:
-        """The moment from which a block may follow the last one (C10)."""
-        return min(max(self._behind_until_ms.values(), default=0), self._last_block_ms + self._gather_ms)
+        """The moment from which a block may follow the last one, late as its finality may come (C10)."""
+        since_ms = self._last_block_ms
+        if self._started_ms is not None:
+            since_ms = min(since_ms, self._started_ms)
+        return min(max(self._behind_until_ms.values(), default=since_ms), since_ms + self._gather_ms)
 
     def expired(self, now_ms: int) -> bool:
         """Return whether the view's time is over (C3)."""

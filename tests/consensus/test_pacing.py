@@ -178,11 +178,27 @@ def test_C10_who_was_behind_is_waited_for_until_two_statuses_say_nothing_of_it()
     node, tip = after_ten_blocks()
     node.receive(3, Status(view=1))
     node.wait(1_950)
-    block = node.make(15, tip, 1_015)
+    block = node.make(16, tip, 1_016)
     node.finalised(block, tip)
-    node.certificates(node.nullification(16), node.nullification(17))
+    node.certificates(node.nullification(17))
     node.submit()
     assert proposes_after(node) == 50
+
+
+def test_C10_finality_that_comes_late_does_not_prolong_gathering() -> None:
+    node, tip = after_ten_blocks()
+    node.receive(3, Status(view=1))
+    node.wait(1_000)
+    block = node.make(15, tip, 1_015)
+    node.certificates(node.nullification(14))
+    node.receive(3, node.proposal(block, tip))
+    node.receive(3, Status(view=1))
+    node.certificates(node.notarization(block), node.nullification(16), node.nullification(17))
+    node.submit()
+    node.wait(60)
+    node.certificates(node.finalization(block))
+    assert node.machine.height == 11
+    assert proposes_after(node) == 40
 
 
 def test_C10_gathering_takes_no_more_than_a_quarter_of_the_timeout() -> None:
