@@ -233,9 +233,9 @@ class Round:
         if not self._pacing.running:
             return
         leader = self.leader
+        behind = self._pacing.is_behind(leader, now_ms) and not self._pacing.gathering(now_ms)
         hopeless = leader != self._member and (
-            self._presence.silent(leader, self.view)
-            or (self.candidate is None and self._pacing.is_behind(leader, now_ms))
+            self._presence.silent(leader, self.view) or (self.candidate is None and behind)
         )
         if (hopeless or self._pacing.expired(now_ms)) and self.ballot.may(VOTE_KIND_NULLIFY, self.view):
             self._cast(VOTE_KIND_NULLIFY, self.view, b"", now_ms)
