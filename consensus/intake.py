@@ -140,6 +140,8 @@ class Intake:
                 return
         self._round.take_vote(vote, self._now_ms)
         self._presence.voted(member, vote.view, beyond=vote.kind == VOTE_KIND_FINALIZE)
+        if vote.kind == VOTE_KIND_NOTARIZE and vote.view > final_view:
+            self._pacing.heard(member, self._now_ms, behind=False)  # it has executed all up to there
 
     def _answer_old(self, member: int, view: int) -> None:
         """Answer a message of a view that is over with the finalisation that ended it (C6)."""

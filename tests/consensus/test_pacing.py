@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ayni.v1.block_pb2 import Proposal
+from ayni.v1.block_pb2 import Proposal, VoteKind
 from ayni.v1.peer_service_pb2 import Status, Votes
 from consensus.config import FUTURE_VIEWS_MAX, UNFINAL_WITH_TRANSACTIONS_MAX, ConsensusConfig
 from consensus.events import SetTimer, TransactionsPending
@@ -234,6 +234,20 @@ def test_C3_a_leader_that_says_that_it_is_behind_and_proposes_gets_its_vote() ->
         "persist block 15, certificate nullify 14, vote notarize 15",
         "broadcast votes notarize 15",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "view", "is_behind"), [(NOTARIZE, 14, False), (NULLIFY, 14, True), (NOTARIZE, 13, True)]
+)
+def test_C3_C10_who_votes_to_notarise_now_is_not_behind(kind: VoteKind, view: int, is_behind: bool) -> None:
+    node, tip = after_ten_blocks()
+    node.receive(3, Status(view=1))
+    block = node.make(14, tip) if view == 14 else tip
+    node.votes(kind, view, block.digest if kind == NOTARIZE else b"", of=[3])
+    node.submit()
+    assert proposes_after(node) == (100 if is_behind else 0)
+    lines = node.certificates(node.nullification(14)) + node.wait(900)
+    assert ("broadcast votes nullify 15" in lines) is is_behind
 
 
 # --- C12: timeouts and bounds -----------------------------------------------------------------------------

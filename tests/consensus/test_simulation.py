@@ -156,6 +156,25 @@ def test_a_node_that_was_away_for_many_blocks_catches_up_by_height() -> None:
     assert_quiet(simulation)
 
 
+def test_a_node_that_has_just_caught_up_costs_the_others_no_timeout() -> None:
+    for seed in range(4):
+        simulation = Simulation(seed, 4, Faults(delay_min_ms=1, delay_max_ms=10))
+        simulation.start_all()
+        simulation.run(100)
+        simulation.crash(3)
+        while len(simulation.chain) < 40:
+            simulation.submit()
+            simulation.run(simulation.now_ms + 10)
+        simulation.start(3)
+        final, pause_ms = len(simulation.chain), 0
+        for _ in range(200):  # until its status says that it is behind no longer, and on
+            simulation.submit()
+            simulation.run(simulation.now_ms + 10)
+            pause_ms = 0 if len(simulation.chain) > final else pause_ms + 10
+            assert pause_ms < 500, f"seed {seed}: {state_of(simulation)}"
+            final = len(simulation.chain)
+
+
 def test_a_node_with_an_old_disk_only_observes() -> None:
     for seed in range(10):
         simulation = Simulation(seed, 4)
