@@ -24,6 +24,7 @@ from proofs.domains import block_digest
 from tests.sim.absurd import absurd
 from tests.sim.cluster import Cluster, SimulatedNode
 from tests.sim.liar import Liar, Strategy
+from tests.sim.scenes import split
 
 TWINS = "twins"
 TWINS_SWAP_SECONDS = 1.5
@@ -240,6 +241,16 @@ def flooder(liar: Liar, node: SimulatedNode, member: int, frame: pb.PeerFrame) -
     return found
 
 
+def laggard(liar: Liar, node: SimulatedNode, member: int, frame: pb.PeerFrame) -> list[Any]:
+    """Says that it has no block yet, and proposes none and votes for none, as if that were so."""
+    if frame.WhichOneof("frame") == "proposal":
+        return []
+    if frame.WhichOneof("frame") == "status":
+        frame.status.height = 0
+    passing, _ = split(frame, lambda vote: vote.kind != VOTE_KIND_NOTARIZE)
+    return [] if passing is None else [passing]
+
+
 def silent(liar: Liar, node: SimulatedNode, member: int, frame: pb.PeerFrame) -> list[Any]:
     """Listens, and says nothing."""
     return []
@@ -257,6 +268,7 @@ REWRITES: dict[str, Strategy] = {
     "absurd": absurd,
     "flooder": flooder,
     "silent": silent,
+    "laggard": laggard,
 }
 STRATEGIES = (*REWRITES, TWINS)
 

@@ -262,6 +262,18 @@ MUTATIONS: dict[str, Mutation] = {
     "never quiet": Mutation(
         (_edit("consensus.pacing:Pacing.stop", ("self._started_ms = None", "pass")),),
     ),
+    "a leader that never stops gathering": Mutation(
+        (
+            _edit(
+                "consensus.pacing:Pacing._gathered_ms",
+                (
+                    "min(max(self._behind_until_ms.values(), default=since_ms), since_ms + self._gather_ms)",
+                    "max(self._behind_until_ms.values(), default=since_ms)",
+                ),
+            ),
+        ),
+        situation=Situation(members=4, liar="laggard"),
+    ),
     "no heartbeat": Mutation(
         (_edit("consensus.pacing:Pacing.heartbeat_due", ("return now_ms", "return False and now_ms")),),
         situation=Situation(members=1),
