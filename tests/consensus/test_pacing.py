@@ -9,7 +9,7 @@ from ayni.v1.peer_service_pb2 import Status, Votes
 from consensus.config import FUTURE_VIEWS_MAX, UNFINAL_WITH_TRANSACTIONS_MAX, ConsensusConfig
 from consensus.events import SetTimer, TransactionsPending
 from consensus.leader import leader_of, silent_views
-from consensus.pacing import timeout_ms
+from consensus.pacing import Pacing, timeout_ms
 from tests.consensus.network import FINALIZE, NOTARIZE, NULLIFY, split, vote
 from tests.consensus.transcript import Made, Played
 
@@ -206,6 +206,11 @@ def test_C10_gathering_takes_no_more_than_a_quarter_of_the_timeout() -> None:
     node.receive(3, Status(view=1))
     node.submit()
     assert proposes_after(node) == 30
+
+
+def test_C3_C10_on_a_clock_that_begins_below_zero_nobody_is_behind() -> None:
+    pacing = Pacing(ConsensusConfig(), -5_000)
+    assert (pacing.is_behind(1, -5_000), pacing.gathering(-5_000)) == (False, False)
 
 
 @pytest.mark.parametrize(("height", "waited"), [(1, False), (2, True)])
