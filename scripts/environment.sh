@@ -1,7 +1,8 @@
 # Sourced by the scripts beside it: makes .venv with Python 3.11 or 3.12 and installs this tree into it.
 #
-# It decides: which Python, and whether what is installed still fits pyproject.toml (a stamp of its hash, so
-# that the second run starts at once). It never touches anything outside .venv.
+# It decides: which Python, whether the environment that is there works, and whether what is installed still
+# fits pyproject.toml (a stamp of its hash, so that the second run starts at once). It never touches anything
+# outside .venv, nor removes what is no virtual environment.
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 VENV="${AYNI_VENV:-$ROOT/.venv}"
@@ -18,8 +19,7 @@ find_python() {
     local candidate
     for candidate in ${AYNI_PYTHON:-} /usr/bin/python3.11 /usr/bin/python3.12 python3.11 python3.12 python3 python; do
         command -v "$candidate" >/dev/null 2>&1 || continue
-        if "$candidate" -c 'import ensurepip, sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' \
-            >/dev/null 2>&1; then
+        if runs_and_has ensurepip "$candidate"; then
             echo "$candidate"
             return 0
         fi
@@ -27,22 +27,42 @@ find_python() {
     return 1
 }
 
+# runs_and_has MODULE PYTHON: whether it runs, is 3.11 or 3.12, and has the module.
+runs_and_has() {
+    "$2" -c "import $1, sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))" >/dev/null 2>&1
+}
+
+# Whether the environment was made where it is: moved or copied, its commands run the Python of where it was.
+is_in_its_place() {
+    [ "$(sed -n 's/^command = .* -m venv \(--[^ ]* \)*//p' "$VENV/pyvenv.cfg" 2>/dev/null)" -ef "$VENV" ]
+}
+
+make_environment() {
+    local python
+    if [ -e "$VENV" ] && [ ! -e "$VENV/pyvenv.cfg" ] && [ -n "$(ls -A "$VENV")" ]; then
+        fail "$VENV is there and is no virtual environment." \
+            "Move it away, or name another place for one in AYNI_VENV."
+    fi
+    python="$(find_python)" || fail "Python 3.11 or 3.12 is needed and was not found on PATH." \
+        "Install it (Debian: apt install python3.11 python3.11-venv), or name it in AYNI_PYTHON."
+    echo "Making a virtual environment in ${VENV#"$ROOT"/} with $(command -v "$python"), $("$python" --version 2>&1) …" >&2
+    rm -rf "$VENV" # what is left of one that does not work
+    "$python" -m venv "$VENV" || {
+        rm -rf "$VENV"
+        fail "$python could not make a virtual environment (Debian: apt install python3-venv)."
+    }
+}
+
 # ensure_environment LEVEL: "run" for what the demo needs, "dev" for the tests and checks as well.
 ensure_environment() {
-    local level="$1" what="." python stamp
+    local level="$1" what="." stamp
     [ "$level" = dev ] && what=".[dev]"
     stamp="$VENV/.ayni-$level-$(hash_of "$ROOT/pyproject.toml")"
-    if [ -e "$stamp" ] && [ -x "$VENV/bin/python" ]; then
+    if [ -e "$stamp" ] && [ -x "$VENV/bin/python" ] && is_in_its_place; then
         return 0
     fi
-    if [ ! -x "$VENV/bin/python" ]; then
-        python="$(find_python)" || fail "Python 3.11 or 3.12 is needed and was not found on PATH." \
-            "Install it (Debian: apt install python3.11 python3.11-venv), or name it in AYNI_PYTHON."
-        echo "Making a virtual environment in ${VENV#"$ROOT"/} with $(command -v "$python"), $("$python" --version 2>&1) …" >&2
-        "$python" -m venv "$VENV" || {
-            rm -rf "$VENV"
-            fail "$python could not make a virtual environment (Debian: apt install python3-venv)."
-        }
+    if ! { runs_and_has pip "$VENV/bin/python" && is_in_its_place; }; then
+        make_environment
     fi
     echo "Installing Ayni and what it needs ($what) …" >&2
     (cd "$ROOT" && "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check -e "$what") >&2 ||

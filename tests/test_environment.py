@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -49,3 +51,65 @@ def test_without_a_python_it_says_which_is_needed_and_how_to_get_it(tmp_path: Pa
         "bash: Python 3.11 or 3.12 is needed and was not found on PATH. Install it (Debian: apt install"
         " python3.11 python3.11-venv), or name it in AYNI_PYTHON.\n"
     )
+
+
+def environment_that(place: Path, *, python: str) -> Path:
+    """What `python -m venv` leaves at `place`, with a Python that does this."""
+    (place / "bin").mkdir(parents=True)
+    (place / "pyvenv.cfg").write_text(f"command = /usr/bin/python3.11 -m venv {place}\n")
+    python_that(python, place / "bin/python")
+    return place
+
+
+def made_anew(place: Path) -> bool:
+    """Whether the scripts make an environment in the place of what is there, rather than use it."""
+    (place / "of-before").touch()
+    maker = python_that(
+        'case "$*" in *"-m venv"*) mkdir -p "$3/bin"; touch "$3/made";'
+        ' printf "#!/bin/sh\\n" > "$3/bin/python"; chmod +x "$3/bin/python";; esac',
+        place.parent / "maker",
+    )
+    done = run("ensure_environment run", AYNI_VENV=str(place), AYNI_PYTHON=maker)
+    assert done.returncode == 0, done.stderr
+    assert (place / "made").exists() != (place / "of-before").exists()
+    return (place / "made").exists()
+
+
+WITHOUT_PIP = 'case "$*" in *pip*) exit 1;; esac'
+TOO_NEW = 'case "$*" in *version_info*) exit 1;; esac'
+QUIET = "exit 0"
+
+
+def test_an_environment_that_works_is_used(tmp_path: Path) -> None:
+    assert not made_anew(environment_that(tmp_path / "environment", python=QUIET))
+    assert not made_anew(environment_that(tmp_path / "of a space", python=QUIET))
+
+
+@pytest.mark.parametrize("python", [WITHOUT_PIP, TOO_NEW])
+def test_one_half_made_or_of_another_python_is_made_anew(tmp_path: Path, python: str) -> None:
+    assert made_anew(environment_that(tmp_path / "environment", python=python))
+
+
+def test_one_whose_python_was_removed_is_made_anew(tmp_path: Path) -> None:
+    place = environment_that(tmp_path / "environment", python=QUIET)
+    (place / "bin/python").unlink()
+    (place / "bin/python").symlink_to("/gone/python3.11")
+    assert made_anew(place)
+
+
+def test_one_that_was_moved_is_made_anew_though_all_is_installed(tmp_path: Path) -> None:
+    before = environment_that(tmp_path / "before", python=QUIET)
+    assert not made_anew(before)
+    assert list(before.glob(".ayni-run-*"))
+    assert made_anew(before.rename(tmp_path / "after"))
+
+
+def test_what_is_no_environment_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letters").write_text("precious")
+    done = run("ensure_environment run", AYNI_VENV=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"bash: {tmp_path} is there and is no virtual environment."
+        " Move it away, or name another place for one in AYNI_VENV.\n"
+    )
+    assert [each.name for each in tmp_path.iterdir()] == ["letters"]
