@@ -150,6 +150,7 @@ class Mempool:
         shares = self._shares(organisation)
         if turned_away := self._turned_away(organisation, shares, size):
             return turned_away
+        self._by_organisation[organisation], _ = shares
         for share in shares:
             share.count += 1
             share.bytes += size
@@ -255,10 +256,8 @@ class Mempool:
         return None
 
     def _shares(self, organisation: str) -> tuple[Share, Share]:
-        """What waits of an organisation, and of its federation."""
-        own = self._by_organisation.get(organisation)
-        if own is None:
-            own = self._by_organisation[organisation] = Share()
+        """What waits of an organisation (nothing, when it has no share yet), and of its federation."""
+        own = self._by_organisation.get(organisation) or Share()
         return own, self._by_federation.setdefault(federation_of(organisation), Share())
 
     def expired(self, final_time_ms: int) -> list[bytes]:
