@@ -39,7 +39,7 @@ TRANSACTIONS_SECONDS: Final = 0.01
 TRANSACTIONS_OF_ONE: Final = 16
 """Of them, so many of one peer before the next one's."""
 LONG_TURN_SECONDS: Final = 0.05
-REST_SECONDS: Final = 0.004
+REST_SECONDS: Final = 0.002
 """After a long turn everything else gets so long: a call takes several rounds of the event loop, and would
 wait for a turn with each of them while this node catches up."""
 FORWARD_BYTES_MAX: Final = 1024 * 1024

@@ -148,7 +148,7 @@ def test_a_node_that_was_away_for_many_blocks_catches_up_by_height() -> None:
         simulation.run(simulation.now_ms + 10)
     simulation.sent.clear()
     simulation.start(3)
-    # C10: meanwhile the others make ten blocks a second, here of four transactions at most.
+    # C10: meanwhile the others make seven blocks a second, here of four transactions at most.
     assert simulation.run(simulation.now_ms + 4_000, simulation.all_final)
     assert simulation.sent["BlockRequest"] < 10
     simulation.submit(1)
