@@ -115,9 +115,9 @@ def _definition(client: Client, class_id: str) -> tuple[entitlements_pb2.DefineC
 
 def _chosen(text: str, moved: Sequence[OriginalLine]) -> tuple[int, int]:
     number, equals, amount = text.partition("=")
-    if not (number.isascii() and number.isdigit() and int(number) < len(moved)):
+    if not (number.isascii() and number.isdigit() and len(number) <= 20 and int(number) < len(moved)):
         raise UsageProblem(
-            f"'{text}' is not a line of this transaction.",
+            f"'{text[:40]}' is not a line of this transaction.",
             f"It has {len(moved)}, numbered from 0.",
             "Write it like 0, or 0=12.50 for a part of it.",
         )

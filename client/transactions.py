@@ -144,12 +144,19 @@ def leg(
 
 
 def transfer(author: str, legs: Sequence[credit_pb2.Leg], stamp: Stamp) -> Draft:
-    """Credit from payers to payees, all legs or none (F1). A leg paid by the author names no payer."""
+    """Credit from payers to payees, all legs or none (F1). A leg paid by the author names no payer. Raises
+    UsageProblem when somebody would pay itself."""
     check_count("transfer.legs", legs, limits.LEGS_MAX)
     payload = credit_pb2.Transfer(legs=legs)
     for one in payload.legs:
         if one.payer == author:
             one.payer = ""
+        if one.payee == (one.payer or author):
+            raise UsageProblem(
+                f"{one.payee} would pay itself.",
+                "A payment is between two accounts; no node takes this one.",
+                "Name another payee.",
+            )
     return draft_of(author, payload, stamp)
 
 

@@ -32,7 +32,8 @@ from client.cli.writing import Writing, writing_options
 from client.context import Context
 from client.errors import UsageProblem
 from client.files import write_file
-from client.output import parse_day
+from client.output import day_text, parse_day
+from client.stamps import now_ms
 from client.streams import write_out
 from ledger import limits
 
@@ -363,8 +364,8 @@ def _period(month: str, from_day: str, until_day: str) -> tuple[int, int]:
                 "Months are written year-month, from 1970-02 to 2269-11.",
                 "Write it like 2026-03.",
             ) from error
-        return start_of_day_ms(first), start_of_day_ms(following)
-    from_ms = start_of_day_ms(parse_day(from_day)) if from_day else 0
+        return _past(first), start_of_day_ms(following)
+    from_ms = _past(parse_day(from_day)) if from_day else 0
     until_ms = start_of_day_ms(parse_day(until_day) + 1) if until_day else 0
     if until_ms and until_ms <= from_ms:
         raise UsageProblem(
@@ -373,3 +374,15 @@ def _period(month: str, from_day: str, until_day: str) -> tuple[int, int]:
             "Exchange them.",
         )
     return from_ms, until_ms
+
+
+def _past(day: int) -> int:
+    """The beginning of a day on which a period begins."""
+    from_ms = start_of_day_ms(day)
+    if from_ms > now_ms():
+        raise UsageProblem(
+            f"The period begins on {day_text(day)}, which is still to come.",
+            "A statement shows what is final; by this machine's clock nothing of then can be.",
+            "Choose an earlier day, or look at the clock.",
+        )
+    return from_ms

@@ -15,6 +15,7 @@ from client.context import Context
 from client.tables import CellProblem, Columns, Row, bad_rows, needed, read_table
 from ledger import limits
 
+_THRESHOLD = re.compile(r"[0-9]{1,3}")
 _LIMIT = re.compile(r"(credit|upper)_limit ([A-Z][A-Z0-9]{1,7})")
 COLUMNS = Columns(("account",), ("keys", "threshold"), lambda name: _LIMIT.fullmatch(name) is not None)
 
@@ -37,8 +38,8 @@ def _account(row: Row, context: Context) -> members_pb2.NewAccount:
     account = needed(row, "account")
     if not limits.ACCOUNT_NAME.match(account):
         raise CellProblem("account", f"'{account}' is not an account's name, like emilia/cadiai:m-0412")
-    if row["threshold"] and not row["threshold"].isdecimal():
-        raise CellProblem("threshold", f"'{row['threshold']}' is not a number")
+    if row["threshold"] and not _THRESHOLD.fullmatch(row["threshold"]):
+        raise CellProblem("threshold", f"'{row['threshold'][:40]}' is not a number of keys")
     found: dict[str, list[tuple[str, str]]] = {"credit": [], "upper": []}
     for column, cell in row.items():
         if cell and (limit := _LIMIT.fullmatch(column)):

@@ -42,8 +42,10 @@ def sign_command(context: Context, path: Path, target: Path | None) -> None:
     draft = read_decision(context, path)
     signed, missing = Writing(context).sign(draft)
     if signed.signatures == draft.signatures and missing:
+        here = context.keystore.public_keys().values()
+        has_signed = any(key in here for key, _ in draft.signatures)
         raise KeyProblem(
-            f"No key here can sign {path}.",
+            f"The keys here have signed {path} already." if has_signed else f"No key here can sign {path}.",
             f"Who must sign still: {', '.join(missing)}.",
             "Pass it on to one of them, or use another keystore with --keystore.",
         )

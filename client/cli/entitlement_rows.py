@@ -123,7 +123,8 @@ def issue_line(holder: str, items: str, date: str, document: Path | None) -> ent
     """One line of an issue (E2). Raises CellProblem, ClientError."""
     if not limits.ACCOUNT_NAME.match(holder):
         raise CellProblem("holder", f"'{holder}' is not an account's name, like emilia/cadiai:m-0412")
-    if not (items.isascii() and items.isdecimal() and 1 <= int(items[:20]) <= limits.AMOUNT_MAX):
+    is_whole = items.isascii() and items.isdecimal() and len(items) <= 20
+    if not (is_whole and 1 <= int(items) <= limits.AMOUNT_MAX):
         raise CellProblem("items", f"'{items[:40]}' is not a number of items")
     return entitlements_pb2.IssueLine(
         holder=holder,

@@ -189,19 +189,17 @@ class Import:
 
     def _show_preview(self) -> None:
         say = self.context.output.notice
-        say(
-            f"{self.path}: {len(self.rows)} rows, {len(self.final)} final already, {len(self.signed)} to send"
-        )
+        rows = _rows(len(self.rows))
+        say(f"{self.path}: {rows}, {len(self.final)} final already, {len(self.signed)} to send")
         waiting = [self.rows[position] for position in self.signed]
         for one in totals(waiting):
-            rows = "1 row" if one.rows == 1 else f"{one.rows} rows"
-            say(f"  {one.who} {one.does} {self._amount(one)} in {rows}")
+            say(f"  {one.who} {one.does} {self._amount(one)} in {_rows(one.rows)}")
         for position, tx_id in list(self.final.items())[:SHOWN_ROWS_MAX]:
             say(f"  skipped: id {self.rows[position].row_id} is final as {tx_id.hex()[:16]}")
         if len(self.final) > SHOWN_ROWS_MAX:
             say(f"  skipped: {len(self.final) - SHOWN_ROWS_MAX} more that are final")
         for name, count in sorted(Counter(one for names in self.missing.values() for one in names).items()):
-            say(f"  has no key here: {name}, in {count} {'row' if count == 1 else 'rows'}")
+            say(f"  has no key here: {name}, in {_rows(count)}")
         if self.preview or not self.signed:
             self._result(ExitCode.DONE)
 
@@ -290,6 +288,10 @@ class Import:
         problem = outcome.error()
         why = f"{outcome.refusal_name} {problem.why}".strip() if problem else ""
         return document | {"tx_id": outcome.tx_id.hex(), "outcome": str(outcome.kind), "why": why}
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
 
 
 def _final_as(client: Client, body: transaction_pb2.Body) -> GetTransactionResponse | None:

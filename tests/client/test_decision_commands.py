@@ -184,6 +184,21 @@ def test_who_has_no_decision_key_signs_nothing(ayni: Ayni, charter: Path, tmp_pa
     ]
 
 
+def test_whose_keys_have_signed_already_is_told_so(
+    ayni: Ayni, machines: dict[str, Path], charter: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "accredit.json"
+    accredit(ayni, charter, path, "--as", "emilia")
+    assert ayni("decision", "sign", path, "--keystore", machines["emilia"]).code == 0
+    result = ayni("decision", "sign", path, "--keystore", machines["emilia"])
+    assert result.code == 7
+    assert three_lines(result.err) == [
+        f"ayni: The keys here have signed {path} already.",
+        "  why:  Who must sign still: 1 more federation.",
+        "  next: Pass it on to one of them, or use another keystore with --keystore.",
+    ]
+
+
 def test_a_false_signature_in_a_draft_is_found(
     ayni: Ayni, machines: dict[str, Path], charter: Path, tmp_path: Path
 ) -> None:

@@ -65,6 +65,13 @@ def test_rows_that_are_final_already_are_listed_and_skipped(ayni: Ayni, node: Fa
     assert [row["outcome"] for row in document["rows"]] == ["skipped"] * 3
 
 
+def test_one_row_is_one_row(ayni: Ayni, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(HEADER + "a,emilia/cadiai,lazio/coop,1,EUC,2026-03-01,\n")
+    shown = ayni("tx", "import", str(path), "--preview").out
+    assert f"{path}: 1 row, 0 final already, 1 to send" in shown
+
+
 def test_rows_are_looked_up_several_at_a_time(ayni: Ayni, node: FakeNode, table: Path) -> None:
     """Over a long line, one after the other would take as many round trips as there are rows."""
     node.meeting = threading.Barrier(2)
@@ -124,6 +131,7 @@ def test_every_error_of_every_row_is_told_before_anything_is_sent(
         + "c,,lazio/coop,1,XXX,,\n"
         + "d,emilia/cadiai,lazio/coop\n"
         + f"e,emilia/cadiai,lazio/coop,1,EUC,2026-03-01,{'x' * 141}\n"
+        + "f,emilia/cadiai,emilia/cadiai,1,EUC,2026-03-01,\n"
     )
     result = ayni("tx", "import", str(path), "--yes")
     assert result.code == 2
@@ -140,8 +148,10 @@ def test_every_error_of_every_row_is_told_before_anything_is_sent(
         "line 5 (id c): date: it is empty; give the row a date, or all rows one with --date",
         "line 6: it has another number of cells than the header",
         "line 7 (id e): transfer.legs.reference is out of bounds. It has 141 bytes.",
+        "line 8 (id f): emilia/cadiai would pay itself. A payment is between two accounts; no node takes this"
+        " one.",
     ]
-    assert f"ayni: 5 of 6 rows of {path} are not right." == three_lines(result.err)[0]
+    assert f"ayni: 6 of 7 rows of {path} are not right." == three_lines(result.err)[0]
     assert node.seen == []
 
 

@@ -166,10 +166,13 @@ def test_every_bad_row_of_an_accounts_file_is_named(ayni: Ayni, node: FakeNode, 
     assert lines[0] == f"ayni: 5 of the 5 rows of {path} cannot be right; nothing was sent."
     assert lines[1].startswith(
         "  why:  Row 1, account: 'emilia' is not an account's name, like emilia/cadiai:m-0412; "
-        "row 2, threshold: 'x' is not a number; row 3: There is no key 'nobody'. "
+        "row 2, threshold: 'x' is not a number of keys; row 3: There is no key 'nobody'. "
     )
     assert "row 4: 2 of 1 keys is no key set." in lines[1]
     assert "row 5: '1.234' is not an amount of EUC. It is not a whole number of the smallest part" in lines[1]
+    path.write_text(f"account,threshold\nemilia/a,{'1' * 5_000}\n")
+    result = ayni("account", "open", "--csv", path)
+    assert three_lines(result.err)[1] == (f"  why:  Row 1, threshold: '{'1' * 40}' is not a number of keys.")
     path.write_text("account\nemilia/a\nemilia/a\n")
     result = ayni("account", "open", "--csv", path)
     assert three_lines(result.err)[1] == "  why:  Row 2, account: emilia/a is in row 1 already."

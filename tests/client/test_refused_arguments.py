@@ -126,6 +126,30 @@ HOURS = "hours@emilia"
             ),
         ),
         (
+            ("account", "statement", "emilia/cadiai", "--from", "2199-01-01"),
+            (
+                "ayni: The period begins on 2199-01-01, which is still to come.",
+                "  why:  A statement shows what is final; by this machine's clock nothing of then can be.",
+                "  next: Choose an earlier day, or look at the clock.",
+            ),
+        ),
+        (
+            ("account", "statement", "emilia/cadiai", "--month", "2199-02"),
+            (
+                "ayni: The period begins on 2199-02-01, which is still to come.",
+                "  why:  A statement shows what is final; by this machine's clock nothing of then can be.",
+                "  next: Choose an earlier day, or look at the clock.",
+            ),
+        ),
+        (
+            ("tx", "transfer", "emilia/cadiai", "emilia/cadiai", "12.50", "EUC"),
+            (
+                "ayni: emilia/cadiai would pay itself.",
+                "  why:  A payment is between two accounts; no node takes this one.",
+                "  next: Name another payee.",
+            ),
+        ),
+        (
             ("account", "proof", "emilia/cadiai", "--balance", "EUC", "--dues", "EUC", "-o", "p"),
             (
                 "ayni: A proof is of one record.",
@@ -177,6 +201,14 @@ HOURS = "hours@emilia"
             ("entitlement", "issue", SHARES, "--to", "emilia/cadiai:m-1", "--items", "1.5"),
             (
                 "ayni: The line cannot be right: items: '1.5' is not a number of items.",
+                "  why:  It was given by options.",
+                "  next: Correct it.",
+            ),
+        ),
+        (
+            ("entitlement", "issue", SHARES, "--to", "emilia/cadiai:m-1", "--items", "0" * 19 + "1" * 5_000),
+            (
+                f"ayni: The line cannot be right: items: '{'0' * 19}{'1' * 21}' is not a number of items.",
                 "  why:  It was given by options.",
                 "  next: Correct it.",
             ),

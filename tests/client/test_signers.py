@@ -35,7 +35,7 @@ def keys(*names: str) -> tuple[bytes, ...]:
 
 
 def transfer(payer: str, *others: str) -> Draft:
-    legs = [transactions.leg("lazio/coop", "EUC", 5, value_date=9, payer=one) for one in ("", *others)]
+    legs = [transactions.leg("lazio/nuova", "EUC", 5, value_date=9, payer=one) for one in ("", *others)]
     return transactions.transfer(payer, legs, STAMP)
 
 

@@ -323,6 +323,8 @@ def test_a_transfer_is_reversed_by_whoever_was_paid(ayni: Ayni, node: FakeNode) 
     result = ayni("tx", "reverse", original.hex(), "--line", "5")
     assert result.code == 2
     assert "'5' is not a line of this transaction." in three_lines(result.err)[0]
+    result = ayni("tx", "reverse", original.hex(), "--line", "1" * 5_000)
+    assert three_lines(result.err)[0] == f"ayni: '{'1' * 40}' is not a line of this transaction."
 
 
 def test_a_redemption_is_reversed_by_the_provider_and_who_served(
