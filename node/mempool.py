@@ -150,7 +150,7 @@ class Mempool:
         shares = self._shares(organisation)
         if turned_away := self._turned_away(organisation, shares, size):
             return turned_away
-        self._by_organisation[organisation], _ = shares
+        self._by_organisation[organisation] = shares[0]
         for share in shares:
             share.count += 1
             share.bytes += size

@@ -2,10 +2,11 @@
 #
 # It decides: which Python, whether the environment that is there works, and whether what is installed still
 # fits pyproject.toml (a stamp of its hash, so that the second run starts at once). It never touches anything
-# outside .venv, nor removes what is no virtual environment.
+# outside .venv, nor removes what it has not made.
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 VENV="${AYNI_VENV:-$ROOT/.venv}"
+OURS="$VENV/.ayni" # whoever made the environment: these scripts
 
 fail() {
     echo "$(basename "$0"): $*" >&2
@@ -33,20 +34,23 @@ runs_and_has() {
 }
 
 # Whether the environment was made where it is: moved or copied, its commands run the Python of where it was.
+# Of one that somebody else made, that is not asked.
 is_in_its_place() {
-    [ "$(sed -n 's/^command = .* -m venv \(--[^ ]* \)*//p' "$VENV/pyvenv.cfg" 2>/dev/null)" -ef "$VENV" ]
+    [ ! -e "$OURS" ] || [ "$(sed -n 's/^command = .* -m venv \(--[^ ]* \)*//p' "$VENV/pyvenv.cfg" 2>/dev/null)" -ef "$VENV" ]
 }
 
 make_environment() {
     local python
-    if [ -e "$VENV" ] && [ ! -e "$VENV/pyvenv.cfg" ] && [ -n "$(ls -A "$VENV")" ]; then
-        fail "$VENV is there and is no virtual environment." \
+    if [ -e "$VENV" ] && [ ! -e "$OURS" ] && [ -n "$(ls -A "$VENV")" ]; then
+        fail "$VENV is no virtual environment that works, and these scripts have not made it." \
             "Move it away, or name another place for one in AYNI_VENV."
     fi
     python="$(find_python)" || fail "Python 3.11 or 3.12 is needed and was not found on PATH." \
         "Install it (Debian: apt install python3.11 python3.11-venv), or name it in AYNI_PYTHON."
     echo "Making a virtual environment in ${VENV#"$ROOT"/} with $(command -v "$python"), $("$python" --version 2>&1) …" >&2
     rm -rf "$VENV" # what is left of one that does not work
+    mkdir -p "$VENV"
+    touch "$OURS"
     "$python" -m venv "$VENV" || {
         rm -rf "$VENV"
         fail "$python could not make a virtual environment (Debian: apt install python3-venv)."

@@ -54,8 +54,9 @@ def test_without_a_python_it_says_which_is_needed_and_how_to_get_it(tmp_path: Pa
 
 
 def environment_that(place: Path, *, python: str) -> Path:
-    """What `python -m venv` leaves at `place`, with a Python that does this."""
+    """What the scripts make at `place`, with a Python that does this."""
     (place / "bin").mkdir(parents=True)
+    (place / ".ayni").touch()
     (place / "pyvenv.cfg").write_text(f"command = /usr/bin/python3.11 -m venv {place}\n")
     python_that(python, place / "bin/python")
     return place
@@ -104,12 +105,27 @@ def test_one_that_was_moved_is_made_anew_though_all_is_installed(tmp_path: Path)
     assert made_anew(before.rename(tmp_path / "after"))
 
 
-def test_what_is_no_environment_is_left_alone(tmp_path: Path) -> None:
+def test_one_that_somebody_else_made_is_used_wherever_it_says_that_it_is(tmp_path: Path) -> None:
+    for name, settings in (
+        ("by another tool", ""),
+        ("renamed", "command = /usr/bin/python3.11 -m venv /old\n"),
+    ):
+        place = environment_that(tmp_path / name, python=QUIET)
+        (place / ".ayni").unlink()
+        (place / "pyvenv.cfg").write_text(settings)
+        assert not made_anew(place)
+
+
+@pytest.mark.parametrize("is_environment", [False, True])
+def test_what_the_scripts_have_not_made_is_left_alone(tmp_path: Path, is_environment: bool) -> None:
+    if is_environment:
+        environment_that(tmp_path, python=WITHOUT_PIP)
+        (tmp_path / ".ayni").unlink()
     (tmp_path / "letters").write_text("precious")
     done = run("ensure_environment run", AYNI_VENV=str(tmp_path))
     assert done.returncode == 1
     assert done.stderr == (
-        f"bash: {tmp_path} is there and is no virtual environment."
+        f"bash: {tmp_path} is no virtual environment that works, and these scripts have not made it."
         " Move it away, or name another place for one in AYNI_VENV.\n"
     )
-    assert [each.name for each in tmp_path.iterdir()] == ["letters"]
+    assert (tmp_path / "letters").read_text() == "precious"
