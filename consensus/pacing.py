@@ -103,6 +103,6 @@ class Pacing:
         if self._started_ms is None:
             due = [self._last_block_ms + self._config.heartbeat_ms]
         else:
-            timeout_ms = self._timeout_ms
-            due = [self._started_ms + timeout_ms // 2, self._started_ms + timeout_ms, self._gathered_ms()]
+            due = [self._started_ms + self._timeout_ms // 2, self._started_ms + self._timeout_ms]
+            due.append(self._gathered_ms())
         return [at_ms for at_ms in due if at_ms > now_ms]
