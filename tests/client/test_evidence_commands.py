@@ -76,7 +76,7 @@ def test_evidence_is_written_to_files_that_the_auditor_verifies(
         verified = ayni("audit", "evidence", name, "--genesis", genesis)
         assert verified.out.splitlines()[0] == (
             f"{name} proves that lazio (member 1) signed notarize and notarize in view "
-            f"{7 if '-7' in name else 8}"
+            f"{7 if 'view-7' in name else 8}"
         )
 
 
