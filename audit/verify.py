@@ -16,7 +16,7 @@ import gc
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -33,14 +33,14 @@ from audit.recomputed import compare_block, compare_state
 from audit.workers import judged, workers_for
 from ayni.v1.block_pb2 import BlockBody, Certificate, CertifiedBlock, Header
 from ayni.v1.receipt_pb2 import ExportHead
-from ayni.v1.transaction_pb2 import SignedTransaction
+from ayni.v1.transaction_pb2 import Body, SignedTransaction
 from ledger.blocks import BlockInvalid, Entry, Executed, UnknownParent
 from ledger.chain import Chain
 from ledger.genesis import Founding, GenesisInvalid, read_genesis
 from ledger.invariants import InvariantBroken, check_state
 from ledger.refusals import Refusal
 from ledger.rule import ParsedTransaction
-from ledger.transactions import accepted_transaction, parse_transaction
+from ledger.transactions import accepted_transaction, parse_transactions
 from ledger.wire import NotCanonical, check
 from proofs import statetree
 from proofs.domains import HASH_BYTES, tx_id
@@ -234,13 +234,16 @@ class _Audit:
         except UnknownParent as error:
             raise AuditStopped(Finding(HISTORY, str(error), height, field="header.parent")) from None
 
-    def _parse(self, raw: bytes) -> ParsedTransaction | Refusal:
-        return accepted_transaction(raw) if self.accepted else parse_transaction(raw, self.founding.hash)
+    def _parse(self, raws: Sequence[bytes]) -> list[ParsedTransaction | Refusal]:
+        if self.accepted:
+            return [accepted_transaction(raw) for raw in raws]
+        return parse_transactions(raws, self.founding.hash)
 
     def _recompute(self, height: int, header: Header, entries: list[Entry]) -> None:
         naive.begin_block(self.books, height, header.time_ms)
         for index, entry in enumerate(entries):
-            fault = naive.apply(self.books, entry.log_index, entry.tx.tx_id, entry.tx.body, entry.result)
+            body = Body.FromString(SignedTransaction.FromString(entry.tx.raw).body)
+            fault = naive.apply(self.books, entry.log_index, entry.tx.tx_id, body, entry.result)
             if fault is not None:
                 field, message = fault
                 raise AuditStopped(Finding(HISTORY, message, height, index, entry.tx.tx_id, field))
@@ -317,8 +320,7 @@ def _locate_in_body(error: BlockInvalid, body: bytes, height: int, genesis_hash:
         transactions = check(BlockBody, body).transactions
     except NotCanonical as fault:
         return Finding(HISTORY, f"{reason}: {fault.reason}", height, field=f"body.{fault.path}".rstrip("."))
-    for index, raw in enumerate(transactions):
-        refusal = parse_transaction(raw, genesis_hash)
+    for index, refusal in enumerate(parse_transactions(transactions, genesis_hash)):
         if isinstance(refusal, Refusal):
             text = f"{refusal.name}: {refusal.message}"
             return Finding(HISTORY, text, height, index, _tx_id_in(body, index), refusal.field or _WHOLE)

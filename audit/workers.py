@@ -26,7 +26,7 @@ from audit.findings import AuditStopped
 from ayni.v1.block_pb2 import BlockBody, CertifiedBlock
 from ledger import limits
 from ledger.refusals import Refusal
-from ledger.transactions import parse_transaction
+from ledger.transactions import parse_transactions
 
 WORTH_BYTES = 1 << 20
 """A history shorter than this is verified before a worker has started."""
@@ -168,7 +168,7 @@ def _is_right(frame: bytes, genesis_hash: bytes) -> bool:
         body = BlockBody.FromString(data)
     except DecodeError:
         return False
-    return not any(isinstance(parse_transaction(raw, genesis_hash), Refusal) for raw in body.transactions)
+    return not any(isinstance(each, Refusal) for each in parse_transactions(body.transactions, genesis_hash))
 
 
 def main(genesis_hash: bytes) -> None:

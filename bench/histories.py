@@ -31,7 +31,7 @@ from ledger.chain import Chain
 from ledger.genesis import read_genesis
 from ledger.refusals import Refusal
 from ledger.rule import ParsedTransaction
-from ledger.transactions import accepted_transaction, parse_transaction
+from ledger.transactions import accepted_transaction, parse_transactions
 from node.mempool import Mempool
 from node.startup import open_chain
 from node.store import Batch, Database
@@ -255,7 +255,7 @@ class Open:
         self.history = history
         self.database = Database(history.data, founding.hash)
         self.tables = Tables(self.database, founding.genesis.state_tree_bits)
-        self.mempool = Mempool(MempoolSection(), lambda raw: parse_transaction(raw, founding.hash))
+        self.mempool = Mempool(MempoolSection(), lambda raws: parse_transactions(raws, founding.hash))
         self.chain: Chain = open_chain(founding, self.database, self.tables, self.mempool)
 
     def make(self, raws: Sequence[bytes]) -> None:
@@ -265,8 +265,7 @@ class Open:
     def take(self, raws: Sequence[bytes]) -> None:
         """A final block of transactions as a node takes them in: parsed, every signature verified."""
         taken = []
-        for raw in raws:
-            tx = self.mempool.parse(raw)
+        for tx in self.mempool.parse(raws):
             if isinstance(tx, Refusal):
                 raise RuntimeError(f"a transaction was refused: {tx.name} {tx.field}: {tx.message}")
             taken.append(tx)

@@ -7,7 +7,7 @@ what and when is consensus' business; here a block is right or wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from ayni.v1 import block_pb2
@@ -32,11 +32,11 @@ from ledger.rule import Context, ParsedTransaction
 from ledger.rules.members import apply_due_decisions
 from ledger.state import Base, Overlay, State, StateReader
 from ledger.statetree import StateTree, TreeChange
-from ledger.transactions import parse_transaction
+from ledger.transactions import parse_transactions
 from proofs import domains
 from proofs.merkle import Frontier, leaf_hash
 
-Parse = Callable[[bytes], "ParsedTransaction | Refusal"]
+Parse = Callable[[Sequence[bytes]], "list[ParsedTransaction | Refusal]"]
 _ENTRY_OVERHEAD: Final = 8
 """Bytes that a transaction adds to a body beside its own, at most."""
 _FINAL_READS_MAX: Final = 10_000
@@ -64,7 +64,7 @@ class Chain:
         self._base = Base(reader)
         self._tree = StateTree(reader, genesis.state_tree_bits)
         self._executed: dict[bytes, Executed] = {}
-        self._parse: Parse = parse or (lambda raw: parse_transaction(raw, founding.hash))
+        self._parse: Parse = parse or (lambda raws: parse_transactions(raws, founding.hash))
         self.tip = tip or Tip(founding.hash, 0, genesis.time_ms, Frontier())
         self._final_state: State | None = None
 
@@ -185,8 +185,7 @@ class Chain:
             raise BlockInvalid("time_ms", f"is {header.time_ms}; the parent's is {parent_time}")
         block = Executed(self._executed.get(header.parent), Overlay(self._base, over))
         self._begin(block, height, header.time_ms, frontier.size)
-        for index, raw in enumerate(read_body(body)):
-            tx = self._parse(raw)
+        for index, tx in enumerate(self._parse(read_body(body))):
             if isinstance(tx, Refusal):
                 raise BlockInvalid(f"transactions[{index}].{tx.field}", f"{tx.name}: {tx.message}")
             if full := _full(block.overlay):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from ayni.v1 import result_pb2, transaction_pb2
+from ayni.v1 import result_pb2
 from ledger import limits, refusals
 from ledger.records import KeySet
 from ledger.refusals import Refusal
@@ -26,8 +26,6 @@ class ParsedTransaction(NamedTuple):
 
     raw: bytes
     """Canonical SignedTransaction bytes."""
-    body_bytes: bytes
-    body: transaction_pb2.Body
     author: str
     nonce: bytes
     expires_at_ms: int

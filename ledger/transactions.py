@@ -6,9 +6,9 @@ verify each signature once (`node/mempool.py`). What needs the state is in `appl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ayni.v1 import transaction_pb2
 from ledger import limits, refusals
@@ -28,6 +28,38 @@ def parse_transaction(raw: bytes, genesis_hash: bytes) -> ParsedTransaction | Re
 
     `raw`: bytes of a SignedTransaction, as received. `genesis_hash`: 32 bytes. Never raises.
     """
+    return parse_transactions((raw,), genesis_hash)[0]
+
+
+def parse_transactions(raws: Iterable[bytes], genesis_hash: bytes) -> list[ParsedTransaction | Refusal]:
+    """The same of each of `raws`, in order.
+
+    All are read before the first signature is verified: by turns, each would find the core's caches full of
+    the other, which costs a tenth more.
+    """
+    read = [_read(raw) for raw in raws]
+    return [each if isinstance(each, Refusal) else _verified(each, genesis_hash) for each in read]
+
+
+class _Unverified(NamedTuple):
+    """A transaction whose form and bounds are right, whoever signed it."""
+
+    raw: bytes
+    body_bytes: bytes
+    signatures: list[tuple[bytes, bytes]]
+    """Public key and signature of each signer, of any length."""
+    author: str
+    nonce: bytes
+    expires_at_ms: int
+    kind: str
+    payload: Any
+
+
+_unverified: Final[Callable[[tuple[Any, ...]], _Unverified]] = partial(tuple.__new__, _Unverified)
+
+
+def _read(raw: bytes) -> _Unverified | Refusal:
+    """T1."""
     if len(raw) > limits.TRANSACTION_BYTES_MAX:
         return Refusal(
             refusals.TOO_LARGE,
@@ -44,17 +76,43 @@ def parse_transaction(raw: bytes, genesis_hash: bytes) -> ParsedTransaction | Re
         )
     author, nonce, expires_at_ms = body.author, body.nonce, body.expires_at_ms
     kind = body.WhichOneof("payload")
-    if refusal := _check_envelope(author, nonce, expires_at_ms, kind, len(signed.signatures)):
+    signatures = [(each.public_key, each.signature) for each in signed.signatures[:]]
+    if refusal := _check_envelope(author, nonce, expires_at_ms, kind, len(signatures)):
         return refusal
     rule = RULES[kind]
     payload = rule.read(getattr(body, kind))
     if refusal := rule.fields(payload):
         return refusal
-    signers = _verify(signed, domains.transaction_message(genesis_hash, body_bytes))
-    if isinstance(signers, Refusal):
-        return signers
+    return _unverified((raw, body_bytes, signatures, author, nonce, expires_at_ms, kind, payload))
+
+
+def _verified(read: _Unverified, genesis_hash: bytes) -> ParsedTransaction | Refusal:
+    """T3."""
+    raw, body_bytes, signatures, author, nonce, expires_at_ms, kind, payload = read
+    message = domains.transaction_message(genesis_hash, body_bytes)
+    keys = []
+    previous = b""
+    for index, (key, signature) in enumerate(signatures):
+        if len(key) != 32 or len(signature) != 64:
+            return invalid(f"signatures[{index}]", "a public key has 32 bytes and a signature 64")
+        if key <= previous:
+            return invalid(
+                f"signatures[{index}].public_key",
+                "signatures are ascending by public key, no key twice: sort them",
+            )
+        previous = key
+        try:
+            verify(key, message, signature)
+        except SignatureInvalid as error:
+            return Refusal(
+                refusals.SIGNATURE_INVALID,
+                f"signatures[{index}]",
+                f"the signature of key {key.hex()[:16]}… does not verify ({error}): the body was changed"
+                " after signing, or it was signed for another network; sign it again on this one",
+            )
+        keys.append(key)
     tx_id = domains.tx_id(body_bytes)
-    return _parsed((raw, body_bytes, body, author, nonce, expires_at_ms, tx_id, kind, payload, signers))
+    return _parsed((raw, author, nonce, expires_at_ms, tx_id, kind, payload, frozenset(keys)))
 
 
 def accepted_transaction(raw: bytes) -> ParsedTransaction:
@@ -67,7 +125,7 @@ def accepted_transaction(raw: bytes) -> ParsedTransaction:
     payload = RULES[kind].read(getattr(body, kind))
     signers = frozenset([each.public_key for each in signed.signatures[:]])
     tx_id = domains.tx_id(body_bytes)
-    return _parsed((raw, body_bytes, body, author, nonce, expires_at_ms, tx_id, kind, payload, signers))
+    return _parsed((raw, author, nonce, expires_at_ms, tx_id, kind, payload, signers))
 
 
 def _check_envelope(
@@ -99,29 +157,3 @@ def _check_envelope(
             " that fewer have to sign each",
         )
     return None
-
-
-def _verify(signed: transaction_pb2.SignedTransaction, message: bytes) -> frozenset[bytes] | Refusal:
-    keys = []
-    previous = b""
-    for index, each in enumerate(signed.signatures[:]):
-        key, signature = each.public_key, each.signature
-        if len(key) != 32 or len(signature) != 64:
-            return invalid(f"signatures[{index}]", "a public key has 32 bytes and a signature 64")
-        if key <= previous:
-            return invalid(
-                f"signatures[{index}].public_key",
-                "signatures are ascending by public key, no key twice: sort them",
-            )
-        previous = key
-        try:
-            verify(key, message, signature)
-        except SignatureInvalid as error:
-            return Refusal(
-                refusals.SIGNATURE_INVALID,
-                f"signatures[{index}]",
-                f"the signature of key {key.hex()[:16]}… does not verify ({error}): the body was changed"
-                " after signing, or it was signed for another network; sign it again on this one",
-            )
-        keys.append(key)
-    return frozenset(keys)

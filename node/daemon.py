@@ -205,7 +205,7 @@ class Node:
         raw = self._closer.due(self.parts.period_due(), now_ms)
         if raw is None:
             return
-        tx = self.parts.mempool.parse(raw)
+        (tx,) = self.parts.mempool.parse([raw])
         if isinstance(tx, Refusal):
             self.parts.warn("close_period", f"this node cannot close periods: {tx.message}")
             return

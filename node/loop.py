@@ -37,7 +37,9 @@ TRANSACTIONS_A_TURN: Final = 64
 TRANSACTIONS_SECONDS: Final = 0.01
 """and no further one after so long: one may have 128 signatures, or a megabyte."""
 TRANSACTIONS_OF_ONE: Final = 16
-"""Of them, so many of one peer before the next one's."""
+"""Of them, so many of one peer before the next one's,"""
+TRANSACTIONS_OF_ONE_BYTES: Final = 16 * 1024
+"""and so many bytes of them."""
 LONG_TURN_SECONDS: Final = 0.05
 REST_SECONDS: Final = 0.002
 """After a long turn everything else gets so long: a call takes several rounds of the event loop, and would
@@ -213,14 +215,10 @@ class Loop:
             member, (link, raws, size) = self._transactions.take()
             if link.closed.is_set():
                 raws.clear()
-            for _ in range(min(left, len(raws), TRANSACTIONS_OF_ONE)):
-                if clock() > end:
-                    break
-                left -= 1
-                raw = raws.popleft()
-                if mempool.is_lately_final(raw):
-                    continue  # sent again, or later than the block that holds it
-                tx = mempool.parse(raw)
+            chunk = _first(raws, min(left, TRANSACTIONS_OF_ONE))
+            left -= len(chunk)
+            # What is final already was sent again, or later than the block that holds it.
+            for tx in mempool.parse([raw for raw in chunk if not mempool.is_lately_final(raw)]):
                 if isinstance(tx, Refusal):
                     self._fault(link.member, f"it sent a transaction that no node takes in: {tx.message}")
                     raws.clear()
@@ -391,6 +389,18 @@ class Loop:
 
     def _tick(self) -> None:
         self._put(events.Tick())
+
+
+def _first(raws: deque[bytes], most: int) -> list[bytes]:
+    """Takes the first away, at most so many, and one at least."""
+    taken: list[bytes] = []
+    size = 0
+    while raws and len(taken) < most:
+        size += len(raws[0])
+        if taken and size > TRANSACTIONS_OF_ONE_BYTES:
+            break
+        taken.append(raws.popleft())
+    return taken
 
 
 def _frame(field: str, message: Any) -> bytes:

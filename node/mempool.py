@@ -83,15 +83,16 @@ class Mempool:
     def __init__(
         self,
         bounds: MempoolSection,
-        parse: Callable[[bytes], ParsedTransaction | Refusal],
+        parse: Callable[[Sequence[bytes]], list[ParsedTransaction | Refusal]],
         *,
         faulty: int = 0,
         is_authors_own: Callable[[ParsedTransaction], bool] = lambda tx: True,
         is_signed_as_due: Callable[[ParsedTransaction], bool] = lambda tx: True,
     ) -> None:
-        """`parse`: bytes to a transaction whose form and signatures are right; pure. `faulty`: how many
-        federations may lie; they leave room for the others. `is_authors_own`: whether the author signed it;
-        `is_signed_as_due`: whether everybody who must did, and nobody else; as far as the final state tells.
+        """`parse`: the bytes of each to a transaction whose form and signatures are right; pure. `faulty`:
+        how many federations may lie; they leave room for the others. `is_authors_own`: whether the author
+        signed it; `is_signed_as_due`: whether everybody who must did, and nobody else; as far as the final
+        state tells.
         """
         self._bounds = bounds
         self._parse = parse
@@ -126,15 +127,21 @@ class Mempool:
         """Size of everything that waits."""
         return self._bytes
 
-    def parse(self, raw: bytes) -> ParsedTransaction | Refusal:
-        """`raw` parsed and its signatures verified, at most once while it is remembered."""
-        known = self._waiting.get(raw) or self._parsed.get(raw)
-        if known is not None:
-            return known
-        parsed = self._parse(raw)
-        if not isinstance(parsed, Refusal):
-            self._remember(parsed)
-        return parsed
+    def parse(self, raws: Sequence[bytes]) -> list[ParsedTransaction | Refusal]:
+        """Each of `raws` parsed and its signatures verified, at most once while it is remembered."""
+        waiting, parsed = self._waiting, self._parsed
+        found: dict[bytes, ParsedTransaction | Refusal] = {}
+        new: dict[bytes, None] = {}
+        for raw in raws:
+            if known := waiting.get(raw) or parsed.get(raw):
+                found[raw] = known
+            else:
+                new[raw] = None
+        for raw, tx in zip(new, self._parse(list(new)), strict=True):
+            found[raw] = tx
+            if not isinstance(tx, Refusal):
+                self._remember(tx)
+        return [found[raw] for raw in raws]
 
     def add(self, tx: ParsedTransaction, now_ms: int, *, is_local: bool) -> Taken:
         """Takes `tx` in, at the end of the queue, unless it waits already or a bound is reached."""

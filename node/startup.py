@@ -19,7 +19,7 @@ from ledger.blocks import Tip
 from ledger.chain import Chain
 from ledger.genesis import Founding, GenesisInvalid, read_genesis
 from ledger.rule import is_authors_own
-from ledger.transactions import parse_transaction
+from ledger.transactions import parse_transactions
 from node.application import LedgerApplication
 from node.log import make_log
 from node.mempool import Mempool
@@ -96,7 +96,7 @@ def assemble(
     try:
         tables = Tables(database, founding.genesis.state_tree_bits)
         mempool = Mempool(
-            config.mempool, lambda raw: parse_transaction(raw, founding.hash), faulty=(len(keys) - 1) // 3
+            config.mempool, lambda raws: parse_transactions(raws, founding.hash), faulty=(len(keys) - 1) // 3
         )
         chain = open_chain(founding, database, tables, mempool)
         mempool.is_authors_own = lambda tx: is_authors_own(chain.final_state(), tx)

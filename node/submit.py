@@ -8,7 +8,7 @@ the rules accept is found while blocks are built. Work is done in chunks, never 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -18,6 +18,7 @@ from ayni.v1 import transaction_pb2
 from ledger import limits
 from ledger.chain import Chain
 from ledger.refusals import Refusal
+from ledger.rule import ParsedTransaction
 from node.mempool import Mempool, Taken
 from node.outcomes import Expired, Final, Outcomes, Said, Settled, Unknown
 from node.receipts import Receipts
@@ -138,41 +139,46 @@ class Submissions:
     # --- taking in ----------------------------------------------------------------------------------
 
     def take_chunk(
-        self, raws: Iterable[bytes], collector: Collector, turned_away: list[Taken]
+        self, raws: Sequence[bytes], collector: Collector, turned_away: list[Taken]
     ) -> list[tuple[bytes, Said | None]]:
         """(tx_id, what is said of it when that is known at once) of each; what is new goes to the peers."""
         now_ms = self._doors.clock_ms()
-        answers = []
         new: list[bytes] = []
-        for raw in raws:
-            answers.append(self._take(raw, collector, turned_away, new, now_ms))
+        answers = [
+            (_id_if_readable(raw), tx)
+            if isinstance(tx, Refusal)
+            else (tx.tx_id, self._take(tx, collector, turned_away, new, now_ms))
+            for raw, tx in zip(raws, self._doors.mempool.parse(raws), strict=True)
+        ]
         if new:
             self._doors.forward(new)
         return answers
 
     def _take(
-        self, raw: bytes, collector: Collector, turned_away: list[Taken], new: list[bytes], now_ms: int
-    ) -> tuple[bytes, Said | None]:
+        self,
+        tx: ParsedTransaction,
+        collector: Collector,
+        turned_away: list[Taken],
+        new: list[bytes],
+        now_ms: int,
+    ) -> Said | None:
         doors = self._doors
-        tx = doors.mempool.parse(raw)
-        if isinstance(tx, Refusal):
-            return _id_if_readable(raw), tx
         is_final = doors.tables.nonce(tx.author, tx.nonce) == tx.tx_id
         if is_final and (known := self._known(tx.tx_id)) is not None:  # T2
-            return tx.tx_id, known
+            return known
         if tx.expires_at_ms < doors.chain.tip.time_ms:
-            return tx.tx_id, Expired(tx.expires_at_ms)
+            return Expired(tx.expires_at_ms)
         taken = doors.mempool.add(tx, now_ms, is_local=True)
         if not taken.is_in:
             turned_away.append(taken)
             doors.turned_away()
-            return tx.tx_id, Unknown(RETRY_FULL_MS)
+            return Unknown(RETRY_FULL_MS)
         if taken is Taken.NEW:
-            new.append(raw)
+            new.append(tx.raw)
         if tx.tx_id not in collector.waiting:
             collector.waiting.add(tx.tx_id)
             doors.outcomes.watch(tx.tx_id, collector)
-        return tx.tx_id, None
+        return None
 
     # --- outcomes -----------------------------------------------------------------------------------
 

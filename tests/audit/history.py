@@ -171,7 +171,7 @@ class History:
                 self.reader.transactions[entry.tx.tx_id] = LoggedTransaction(
                     entry.log_index, final.header.height, entry.tx.raw, entry.result
                 )
-                self.reader.nonces[entry.tx.body.author, entry.tx.body.nonce] = entry.tx.tx_id
+                self.reader.nonces[entry.tx.author, entry.tx.nonce] = entry.tx.tx_id
         self.finals += finals
         return finals
 

@@ -218,7 +218,7 @@ class RandomTransactions:
         if not self.reversible:
             return self._transfer()
         original = self.chance.choice(self.reversible)
-        payload, author = original.payload, original.body.author
+        payload, author = original.payload, original.author
         lines = getattr(payload, "legs", None) or getattr(payload, "lines", None) or [payload]
         number = self.chance.randrange(len(lines))
         line = lines[number]

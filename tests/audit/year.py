@@ -184,7 +184,7 @@ def _take_back(history: History) -> None:
     """Reverses part of each kind, and one of them twice."""
     log = [entry.tx for final in history.finals for entry in final.entries]
     by_kind = {tx.kind: tx for tx in log}
-    issue = next(tx for tx in log if tx.kind == "issue_entitlements" and tx.body.author == ZENIT)
+    issue = next(tx for tx in log if tx.kind == "issue_entitlements" and tx.author == ZENIT)
     cared = next(tx for tx in log if tx.kind == "record_service")
     redeemed = [tx for tx in log if tx.kind == "redeem_entitlements"]
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 
 from ayni.v1 import result_pb2
+from ayni.v1.transaction_pb2 import Body, SignedTransaction
 from client.demo.figures import Year
 from client.demo.ledger_year import HOURS_CLASS, LedgerYear, Signed
 from client.demo.scenario import FEDERATIONS, MONTHS, Totals, build_scenario
@@ -57,9 +58,9 @@ class MemoryYear:
                 self.reader.transactions[tx.tx_id] = LoggedTransaction(
                     entry.log_index, final.header.height, tx.raw, entry.result
                 )
-                self.reader.nonces[tx.body.author, tx.body.nonce] = tx.tx_id
+                self.reader.nonces[tx.author, tx.nonce] = tx.tx_id
                 result = result_pb2.Result.FromString(entry.result)
-                self.year.add(tx.body, result)
+                self.year.add(Body.FromString(SignedTransaction.FromString(tx.raw).body), result)
                 if result.HasField("settlement"):
                     self.settlements.append(result.settlement)
 

@@ -10,7 +10,7 @@ from typing import cast
 
 from config import MempoolSection, NodeConfig
 from ledger.chain import Chain
-from ledger.transactions import parse_transaction
+from ledger.transactions import parse_transactions
 from node.log import Log
 from node.mempool import Mempool
 from node.metrics import Metrics
@@ -91,7 +91,7 @@ def stored_parts(log: Log, rows: dict[bytes, bytes] | None = None) -> Parts:
     founding = seeds.history().founding
     database = cast(Database, MemoryDatabase(stored_rows() if rows is None else rows))
     tables = Tables(database, founding.genesis.state_tree_bits)
-    mempool = Mempool(MempoolSection(), lambda raw: parse_transaction(raw, founding.hash))
+    mempool = Mempool(MempoolSection(), lambda raws: parse_transactions(raws, founding.hash))
     chain = open_chain(founding, database, tables, mempool)
     return Parts(
         config=NodeConfig(),

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ayni.v1.transaction_pb2 import SignedTransaction
 from client import transactions
 from client.cli import main
 from client.cli.account_rows import read_accounts
@@ -119,7 +120,8 @@ def _drafts() -> list[Draft]:
     drafts = [transfer, with_signatures(transfer, [key(CADIAI)], history.hash)]
     for entry in (entry for final in history.finals for entry in final.entries):
         if entry.tx.kind in ("decision", "opening", "reversal", "record_service", "define_class"):
-            drafts.append(Draft(entry.tx.body_bytes, entry.tx.tx_id, (entry.tx.body.author,)))
+            body = SignedTransaction.FromString(entry.tx.raw).body
+            drafts.append(Draft(body, entry.tx.tx_id, (entry.tx.author,)))
     return drafts
 
 

@@ -267,7 +267,7 @@ def _requests() -> list[tuple[str, type[Message], list[Message]]]:
             rpc.GetTransactionRequest,
             [
                 rpc.GetTransactionRequest(tx_id=tx.tx_id),
-                rpc.GetTransactionRequest(author=tx.body.author, nonce=tx.body.nonce),
+                rpc.GetTransactionRequest(author=tx.author, nonce=tx.nonce),
             ],
         ),
         ("GetReceipt", rpc.GetReceiptRequest, [rpc.GetReceiptRequest(tx_id=tx.tx_id)]),

@@ -12,7 +12,7 @@ import pytest
 from ayni.v1 import keys_pb2, transaction_pb2
 from ledger import limits
 from ledger.refusals import Refusal
-from ledger.transactions import parse_transaction
+from ledger.transactions import parse_transaction, parse_transactions
 from tests.ledger.world import BLOCK_MS, World, genesis, key, standard
 
 PAYMENT = {
@@ -261,3 +261,13 @@ def test_what_the_bytes_are_does_not_depend_on_the_state(world: World) -> None:
     tx = parse_transaction(raw, world.founding.hash)
     assert not isinstance(tx, Refusal)
     assert (tx.kind, tx.raw, tx.signers) == ("transfer", raw, frozenset({key("emilia/cadiai").public_key}))
+
+
+def test_of_several_each_is_judged_by_itself(world: World) -> None:
+    right, other = world.transaction(PAYMENT), world.transaction({**PAYMENT, "expires_at_ms": 1})
+    forged = right[:-1] + bytes([right[-1] ^ 1])
+    raws = [b"garbage", right, forged, other, right]
+    alone = [parse_transaction(raw, world.founding.hash) for raw in raws]
+    assert parse_transactions(raws, world.founding.hash) == alone
+    names = [each.name if isinstance(each, Refusal) else each.kind for each in alone]
+    assert names == ["NOT_CANONICAL", "transfer", "SIGNATURE_INVALID", "transfer", "transfer"]

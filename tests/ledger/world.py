@@ -213,7 +213,7 @@ class World:
                     reader.transactions[tx.tx_id] = LoggedTransaction(
                         entry.log_index, final.header.height, tx.raw, entry.result
                     )
-                    reader.nonces[tx.body.author, tx.body.nonce] = tx.tx_id
+                    reader.nonces[tx.author, tx.nonce] = tx.tx_id
         return executed.entries
 
     def do(self, values: Values, signers: Iterable[str] | None = None, label: str = "") -> Entry:

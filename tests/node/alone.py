@@ -27,7 +27,7 @@ class Alone:
         return list((await self.stub.Submit(request)).outcomes)
 
     def id(self, raw: bytes) -> bytes:
-        found = self.node.parts.mempool.parse(raw)
+        (found,) = self.node.parts.mempool.parse([raw])
         return found.tx_id  # type: ignore[union-attr]
 
 

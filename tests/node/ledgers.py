@@ -9,7 +9,7 @@ from config import MempoolSection
 from ledger.blocks import Executed, FinalBlock
 from ledger.chain import Chain
 from ledger.genesis import Founding, read_genesis
-from ledger.transactions import parse_transaction
+from ledger.transactions import parse_transactions
 from node.mempool import Mempool
 from node.startup import open_chain
 from node.store import Batch, Database
@@ -33,7 +33,7 @@ class StoredLedger:
         """Opens the database, as a start does."""
         self.database = Database(self.directory, self.hash)
         self.tables = Tables(self.database, self.founding.genesis.state_tree_bits)
-        self.mempool = Mempool(MempoolSection(), lambda raw: parse_transaction(raw, self.hash))
+        self.mempool = Mempool(MempoolSection(), lambda raws: parse_transactions(raws, self.hash))
         self.chain: Chain = open_chain(self.founding, self.database, self.tables, self.mempool)
 
     def restart(self) -> None:
@@ -53,7 +53,7 @@ class StoredLedger:
     def commit(self, *raws: bytes, is_direct: bool = True) -> FinalBlock:
         """One final block of these transactions, stored; none of them may be refused."""
         height = self.chain.tip.height + 1
-        parsed = [self.mempool.parse(raw) for raw in raws]
+        parsed = self.mempool.parse(raws)
         block, refused = self.chain.build(
             self.chain.tip.digest, parsed, epoch=0, view=height, leader=0, time_ms=self.time_ms
         )

@@ -12,7 +12,7 @@ from consensus.application import BlockSlot, BlockUntimely
 from ledger.chain import Chain
 from ledger.refusals import Refusal
 from ledger.state import MemoryReader
-from ledger.transactions import parse_transaction
+from ledger.transactions import parse_transactions
 from node.application import (
     CLOCK_DIFFERENCE_MAX_MS,
     LOOK_AGAIN_MS,
@@ -40,7 +40,7 @@ class Node:
         reader = MemoryReader(history.document.state_tree_bits)
         reader.write(Chain.founding_records(history.founding))
         self.chain = Chain(history.founding, reader, None)
-        self.mempool = Mempool(MempoolSection(), lambda raw: parse_transaction(raw, history.hash))
+        self.mempool = Mempool(MempoolSection(), lambda raws: parse_transactions(raws, history.hash))
         self.now_ms = START_MS
         self.each_takes_ms = 0
         self.refused: list[bytes] = []

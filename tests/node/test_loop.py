@@ -129,7 +129,7 @@ async def test_what_is_persisted_is_on_disk_before_anything_is_sent(tmp_path: Pa
 async def test_a_block_is_on_disk_before_anybody_is_answered(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     parts = rig.parts
-    tx = parts.mempool.parse(open_accounts(rig.hash))
+    (tx,) = parts.mempool.parse([open_accounts(rig.hash)])
     parts.mempool.add(tx, 0, is_local=True)  # type: ignore[arg-type]
     block, refused = parts.chain.build(
         rig.hash, parts.mempool.candidates(), epoch=0, view=1, leader=1, time_ms=parts.clock_ms()
@@ -202,7 +202,7 @@ async def test_what_a_final_block_is_past_is_told_to_be_expired_though_no_other_
         )
         return events.Commit((certified,), block.digest, ())
 
-    tx = parts.mempool.parse(transfer(rig.hash, time_ms=start_ms, expires_in_ms=1_000))
+    (tx,) = parts.mempool.parse([transfer(rig.hash, time_ms=start_ms, expires_in_ms=1_000)])
     assert not isinstance(tx, Refusal)
     parts.outcomes.watch(tx.tx_id, Client())
     parts.mempool.add(tx, parts.clock_ms(), is_local=True)
@@ -411,10 +411,10 @@ async def test_consensus_does_not_wait_for_many_transactions_that_take_long_to_v
     parse = rig.parts.mempool.parse
     honest = Link(2, "lombardia")
 
-    def noting(raw: bytes) -> Any:
+    def noting(raws: list[bytes]) -> Any:
         stepped.append(len(rig.machine.inputs))
         rig.loop.peer_frame(honest, pb.PeerFrame(votes=VOTES), 10)
-        return parse(raw)
+        return parse(raws)
 
     rig.parts.mempool.parse = noting  # type: ignore[method-assign]
 

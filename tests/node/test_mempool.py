@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from config import MempoolSection
 from ledger.refusals import Refusal
 from ledger.rule import ParsedTransaction
-from ledger.transactions import parse_transaction
+from ledger.transactions import parse_transactions
 from node import mempool as module
 from node.closer import STAGGER_MS, TRY_AGAIN_MS, Closer
 from node.mempool import Mempool, Taken
@@ -20,11 +22,11 @@ NOW = 1_000_000
 
 
 def pool(**bounds: int) -> Mempool:
-    return Mempool(MempoolSection(**bounds), lambda raw: parse_transaction(raw, HASH))
+    return Mempool(MempoolSection(**bounds), lambda raws: parse_transactions(raws, HASH))
 
 
 def parsed(pool: Mempool, raw: bytes) -> ParsedTransaction:
-    found = pool.parse(raw)
+    (found,) = pool.parse([raw])
     assert isinstance(found, ParsedTransaction)
     return found
 
@@ -155,7 +157,7 @@ def test_one_organisation_cannot_fill_it_with_few_large_transactions() -> None:
 def test_faulty_federations_leave_room_for_the_others() -> None:
     """However many organisations a federation opens: with one in four lying, half is left."""
     bounds = MempoolSection(transactions_max=8, per_organisation_max=2)
-    mempool = Mempool(bounds, lambda raw: parse_transaction(raw, HASH), faulty=1)
+    mempool = Mempool(bounds, lambda raws: parse_transactions(raws, HASH), faulty=1)
     flood = [parsed(mempool, transfer(HASH, payer=f"emilia/o{number}", payee=COOP)) for number in range(6)]
     honest = [parsed(mempool, transfer(HASH, payer=f"japan/o{number}", payee=COOP)) for number in range(4)]
     taken = [mempool.add(tx, NOW, is_local=False) for tx in flood]
@@ -169,7 +171,7 @@ def test_what_its_author_did_not_sign_takes_nobodys_place() -> None:
     genuine: set[bytes] = set()
     bounds = MempoolSection(transactions_max=32, per_organisation_max=3)
     mempool = Mempool(
-        bounds, lambda raw: parse_transaction(raw, HASH), is_authors_own=lambda tx: tx.tx_id in genuine
+        bounds, lambda raws: parse_transactions(raws, HASH), is_authors_own=lambda tx: tx.tx_id in genuine
     )
     forged, own = some(mempool, 10), some(mempool, 4)
     genuine.update(tx.tx_id for tx in own)
@@ -184,14 +186,16 @@ def test_what_its_author_did_not_sign_takes_nobodys_place() -> None:
 def test_each_transaction_is_parsed_once_while_it_is_remembered() -> None:
     asked: list[bytes] = []
 
-    def parse(raw: bytes) -> ParsedTransaction | Refusal:
-        asked.append(raw)
-        return parse_transaction(raw, HASH)
+    def parse(raws: Sequence[bytes]) -> list[ParsedTransaction | Refusal]:
+        asked.extend(raws)
+        return parse_transactions(raws, HASH)
 
     mempool = Mempool(MempoolSection(), parse)
     raw = transfer(HASH)
-    first = mempool.parse(raw)
-    assert first is mempool.parse(bytes(bytearray(raw)))
+    again = bytes(bytearray(raw))
+    first, second = mempool.parse([raw, again])
+    assert first is second
+    assert [first] == mempool.parse([again])
     assert [raw] == asked
 
 
@@ -201,10 +205,10 @@ def test_what_waits_is_not_parsed_again_however_much_else_comes(monkeypatch: pyt
     (tx,) = some(mempool, 1)
     mempool.add(tx, NOW, is_local=False)
     some(mempool, 10)
-    assert tx is mempool.parse(tx.raw)
+    assert tx is parsed(mempool, tx.raw)
     assert tx.raw not in mempool._parsed
     mempool.remove([tx.tx_id])
-    assert tx is not mempool.parse(tx.raw)
+    assert tx is not parsed(mempool, tx.raw)
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,7 +229,7 @@ def test_what_became_final_is_remembered_as_bytes_only() -> None:
 
 def test_garbage_is_a_refusal_and_is_not_remembered() -> None:
     mempool = pool()
-    answer = mempool.parse(b"garbage")
+    (answer,) = mempool.parse([b"garbage"])
     assert isinstance(answer, Refusal) and answer.name == "NOT_CANONICAL"
     assert len(mempool._parsed) == 0
 
@@ -364,7 +368,7 @@ def test_a_period_is_closed_when_due_with_a_nonce_of_its_own() -> None:
     assert again is not None and following is not None
     transactions = [parsed(pool(), raw) for raw in (first, again, following)]
     assert [tx.payload.period for tx in transactions] == [7, 7, 8]
-    nonces = [tx.body.nonce for tx in transactions]
+    nonces = [tx.nonce for tx in transactions]
     assert nonces[0] == nonces[1] != nonces[2]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from config import MempoolSection
 from ledger.limits import federation_of
 from ledger.rule import ParsedTransaction
-from ledger.transactions import parse_transaction
+from ledger.transactions import parse_transactions
 from node import mempool as module
 from node.mempool import Mempool, Taken
 from tests.node.acts import signed_by_others, transfer
@@ -28,11 +28,12 @@ def variants(number: int) -> list[ParsedTransaction]:
     right = transfer(HASH, payer=payer, payee="quebec/jal", expires_in_ms=60_000 + number)
     raws = [right]
     raws += [signed_by_others(HASH, right, *map(key_of, keys)) for keys in ((payer, "x/y"), ("x/y",))]
-    found = [parse_transaction(raw, HASH) for raw in raws]
+    found = parse_transactions(raws, HASH)
     return [tx for tx in found if isinstance(tx, ParsedTransaction)]
 
 
 TRANSACTIONS = [tx for number in range(12) for tx in variants(number)]
+BY_BYTES = {tx.raw: tx for tx in TRANSACTIONS}
 ACTS = st.lists(
     st.tuples(
         st.sampled_from(["parse", "add", "remove", "finalise", "expire"]),
@@ -46,7 +47,7 @@ SIZE = len(TRANSACTIONS[0].raw)
 def act(mempool: Mempool, what: str, transactions: list[ParsedTransaction]) -> None:
     match what:
         case "parse":
-            assert [mempool.parse(tx.raw) for tx in transactions] == transactions
+            assert mempool.parse([tx.raw for tx in transactions]) == transactions
         case "add":
             for tx in transactions:
                 mempool.add(tx, NOW, is_local=True)
@@ -90,7 +91,7 @@ def test_counts_bytes_and_shares_are_of_what_is_there(acts: list[tuple[str, list
         patch.setattr(module, "FINAL_BYTES_MAX", 5 * SIZE)
         mempool = Mempool(
             MempoolSection(transactions_max=8, per_organisation_max=4, bytes_max=8 * SIZE),
-            {tx.raw: tx for tx in TRANSACTIONS}.__getitem__,
+            lambda raws: [BY_BYTES[raw] for raw in raws],
             faulty=1,
             is_authors_own=lambda tx: key_of(tx.author).public_key in tx.signers,
             is_signed_as_due=is_due,
@@ -103,7 +104,7 @@ def test_counts_bytes_and_shares_are_of_what_is_there(acts: list[tuple[str, list
 def test_an_organisation_that_is_turned_away_leaves_nothing_behind() -> None:
     mempool = Mempool(
         MempoolSection(transactions_max=2, per_organisation_max=2),
-        lambda raw: parse_transaction(raw, HASH),
+        lambda raws: parse_transactions(raws, HASH),
         faulty=1,
     )
     first, turned_away = TRANSACTIONS[0], TRANSACTIONS[3]

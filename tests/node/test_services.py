@@ -114,9 +114,9 @@ async def test_others_have_their_turn_between_transactions_that_take_long_to_ver
     verified: list[int] = []
     rounds = Rounds(lambda: len(verified) < len(raws))
 
-    def noting(raw: bytes) -> Any:
+    def noting(raws: list[bytes]) -> Any:
         verified.append(rounds.count)
-        return parse(raw)
+        return parse(raws)
 
     mempool.parse = noting  # type: ignore[method-assign]
     outcomes = await alone.submit(*raws)

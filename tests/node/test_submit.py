@@ -175,7 +175,7 @@ async def test_what_waits_again_is_not_said_to_be_refused_because_it_once_was(tm
         assert refused.kind == pb.OUTCOME_KIND_REFUSED  # there is no such account yet
         assert await service._submissions.outcome(refused.tx_id, 1) == refused
         mempool = node.parts.mempool
-        waiting = mempool.parse(request.transactions[0])
+        (waiting,) = mempool.parse(request.transactions)
         assert isinstance(waiting, ParsedTransaction)
         mempool.add(waiting, node.parts.clock_ms(), is_local=False)
         opened = service._doors._replace(refuse_now=lambda tx_id: None)  # as if now there were

@@ -108,14 +108,14 @@ def test_a_transaction_is_found_by_id_and_nonce(ledger: StoredLedger) -> None:
     entry = ledger.commit(raw).entries[0]
     found = ledger.tables.transaction(entry.tx.tx_id)
     assert found is not None and (found.raw, found.result, found.height) == (raw, entry.result, 5)
-    assert entry.tx.tx_id == ledger.tables.nonce(COOP, entry.tx.body.nonce)
-    assert ledger.tables.nonce(OTHER, entry.tx.body.nonce) is None
+    assert entry.tx.tx_id == ledger.tables.nonce(COOP, entry.tx.nonce)
+    assert ledger.tables.nonce(OTHER, entry.tx.nonce) is None
     assert ledger.tables.transaction(b"\x00" * 32) is None
 
 
 def test_a_nonce_that_was_asked_for_before_is_found_once_it_is_used(ledger: StoredLedger) -> None:
     raw = transfer(ledger.hash, 9, time_ms=ledger.time_ms)
-    tx = ledger.mempool.parse(raw)
+    (tx,) = ledger.mempool.parse([raw])
     assert isinstance(tx, ParsedTransaction)
     for _ in range(2):
         assert ledger.tables.nonce(tx.author, tx.nonce) is None
@@ -132,7 +132,7 @@ def test_a_nonce_whose_transaction_is_missing_means_that_the_database_is_damaged
     ledger.database.write(batch)
     words = f"transaction {entry.log_index} of the log, which used a nonce of {COOP}, is missing; run `ayni"
     with pytest.raises(StoreDamaged, match=words):
-        ledger.tables.nonce(COOP, entry.tx.body.nonce)
+        ledger.tables.nonce(COOP, entry.tx.nonce)
 
 
 def test_a_body_is_made_of_the_log_again(ledger: StoredLedger) -> None:

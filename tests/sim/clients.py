@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from ayni.v1 import ledger_service_pb2 as pb
 from ledger.rule import ParsedTransaction
-from proofs.domains import tx_id as id_of
 from proofs.receipts import verify_receipt
 from tests.sim.clock import rest
 from tests.sim.cluster import CallFailed, Cluster, Host
@@ -172,8 +171,7 @@ class Clients:
     def _broken(self, tx: ParsedTransaction) -> Attempt:
         raw = bytearray(tx.raw)
         raw[-1 - self._chance.randrange(60)] ^= 1 << self._chance.randrange(8)
-        body = tx.body_bytes
-        return Attempt(bytes(raw), id_of(body), tx.kind, tx.body.expires_at_ms, is_sound=False)
+        return Attempt(bytes(raw), tx.tx_id, tx.kind, tx.expires_at_ms, is_sound=False)
 
     # --- at the end -------------------------------------------------------------------------------------
 
@@ -209,4 +207,4 @@ class Clients:
 
 
 def _attempt(tx: ParsedTransaction) -> Attempt:
-    return Attempt(tx.raw, tx.tx_id, tx.kind, tx.body.expires_at_ms, is_sound=True)
+    return Attempt(tx.raw, tx.tx_id, tx.kind, tx.expires_at_ms, is_sound=True)

@@ -153,7 +153,7 @@ class Run:
             name = f"{home}:probe-{len(self._probes)}"
             accounts = [opened(name, keys=False)]  # nothing can make this wrong
             tx = book.sign(book.body(federation, open_accounts={"accounts": accounts}), federation)
-            attempt = Attempt(tx.raw, tx.tx_id, tx.kind, tx.body.expires_at_ms, is_sound=True)
+            attempt = Attempt(tx.raw, tx.tx_id, tx.kind, tx.expires_at_ms, is_sound=True)
             self.clients.attempts.append(attempt)
             self._probes.append(self.loop.create_task(self._probe(host, attempt)))
         await self._until(lambda: self.observer.truth.height > height, self._live_seconds, what)

@@ -6,7 +6,7 @@ verifies under that key: that is what a signature is. About every other signatur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import Any
@@ -42,17 +42,20 @@ def remembered() -> Iterator[None]:
         answers[signed, secret_key[PUBLIC_KEY_AT:]] = 0
         return signed
 
-    def parse_transaction(raw: bytes, genesis_hash: bytes) -> ParsedTransaction | Refusal:
-        question = (raw, genesis_hash)
-        answer = parsed.get(question)
-        if answer is None:
-            answer = parsed[question] = transactions.parse_transaction(raw, genesis_hash)
-        return answer
+    def parse_transactions(raws: Iterable[bytes], genesis_hash: bytes) -> list[ParsedTransaction | Refusal]:
+        answers = []
+        for raw in raws:
+            question = (raw, genesis_hash)
+            answer = parsed.get(question)
+            if answer is None:
+                answer = parsed[question] = transactions.parse_transaction(raw, genesis_hash)
+            answers.append(answer)
+        return answers
 
     with ExitStack() as stack:
         _replace(stack, signing, "open_signed", open_signed)
         _replace(stack, signing, "crypto_sign", crypto_sign)
-        _replace(stack, startup, "parse_transaction", parse_transaction)
+        _replace(stack, startup, "parse_transactions", parse_transactions)
         yield
 
 

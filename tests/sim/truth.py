@@ -111,7 +111,7 @@ class Truth:
         for entry in final.entries:
             logged = LoggedTransaction(entry.log_index, header.height, entry.tx.raw, entry.result)
             self.reader.transactions[entry.tx.tx_id] = logged
-            self.reader.nonces[entry.tx.body.author, entry.tx.body.nonce] = entry.tx.tx_id
+            self.reader.nonces[entry.tx.author, entry.tx.nonce] = entry.tx.tx_id
 
     def _note(self, final: FinalBlock, block: CertifiedBlock) -> None:
         """Remembers what a final block says. Raises Violation."""
@@ -120,7 +120,7 @@ class Truth:
         self.digests[height] = final.digest
         self.times_ms[height] = final.header.time_ms
         for entry in final.entries:
-            tx_id, use = entry.tx.tx_id, (entry.tx.body.author, entry.tx.body.nonce)
+            tx_id, use = entry.tx.tx_id, (entry.tx.author, entry.tx.nonce)
             if tx_id in self.results or use in self._nonces:
                 raise Violation(f"transaction {tx_id.hex()} is in the log twice, or its nonce is")
             self._nonces.add(use)

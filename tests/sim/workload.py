@@ -99,7 +99,7 @@ class Workload(RandomTransactions):
 
     def twin_of(self, tx: ParsedTransaction) -> ParsedTransaction:
         """Another transaction with the same author and nonce: a correction of the first."""
-        body = Body.FromString(tx.body_bytes)
+        body = Body.FromString(SignedTransaction.FromString(tx.raw).body)
         body.expires_at_ms += 1
         names = {key(name).public_key: name for name in self._names()}
         return self.book.sign(body, *[names[each] for each in sorted(tx.signers) if each in names])
