@@ -107,19 +107,19 @@ class Base:
         if found is None:
             value = self.reader.get(key)
             found = record_type() if value is None else records.decode(record_type, value)
-            self._keep(key, found)
+            self._records[key] = found
+            self._make_room()
         return cast(R, found)
 
     def advance(self, writes: dict[bytes, tuple[Any, ...]]) -> None:
         """Takes over what a block that became final wrote."""
-        for key, record in writes.items():
-            self._keep(key, record)
+        self._records.update(writes)
+        self._make_room()
 
-    def _keep(self, key: bytes, record: tuple[Any, ...]) -> None:
-        if len(self._records) >= _CACHED_RECORDS_MAX:
+    def _make_room(self) -> None:
+        if len(self._records) > _CACHED_RECORDS_MAX:
             for old in list(self._records)[: _CACHED_RECORDS_MAX // 8]:
                 del self._records[old]
-        self._records[key] = record
 
 
 class Overlay:

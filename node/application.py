@@ -8,7 +8,7 @@ writes storage. Spec: docs/protocol.md B1 to B3, C2, C10.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from consensus.application import BlockInvalid, BlockSlot, BlockUntimely, BuiltBlock, Unavailable
 from ledger import blocks
@@ -46,7 +46,8 @@ class LedgerApplication:
         self._clock_ms = clock_ms
         self._on_refused = on_refused
         self._probed_parent = b""
-        self._in_flight: list[Mapping[bytes, object]] = []
+        self._in_flight: set[bytes] = set()
+        """Ids of what is in the block last worked on, or in an ancestor of it that is not final."""
         self._unprobed: deque[bytes] = deque()
         self._executable: bytes | None = None
         self._looked_ms = 0
@@ -116,7 +117,7 @@ class LedgerApplication:
         """Why a waiting transaction would be refused now on the block last worked on; None when it would
         not, when it is in a block already, or when it does not wait."""
         entry = self._mempool.get(tx_id)
-        if entry is None or any(tx_id in transactions for transactions in self._in_flight):
+        if entry is None or tx_id in self._in_flight:
             return None
         parent = self._probed_parent if self._chain.knows(self._probed_parent) else self._chain.tip.digest
         now_ms = max(self._clock_ms(), self._time_of(parent) + 1)
@@ -130,8 +131,7 @@ class LedgerApplication:
         now_ms = max(began_ms, self._time_of(parent) + 1)
         while self._unprobed:
             tx_id = self._unprobed.popleft()
-            entry = self._mempool.get(tx_id)
-            if entry is None or any(tx_id in transactions for transactions in self._in_flight):
+            if tx_id in self._in_flight or (entry := self._mempool.get(tx_id)) is None:
                 continue
             if left == 0 or self._clock_ms() - began_ms >= PROBING_MS:
                 self._unprobed.appendleft(tx_id)
@@ -150,20 +150,19 @@ class LedgerApplication:
         in_flight = self._transactions_up_to(parent)
         bytes_left = BLOCK_BYTES_AIM
         for tx in self._mempool.candidates():
-            if any(tx.tx_id in transactions for transactions in in_flight):
+            if tx.tx_id in in_flight:
                 continue
             yield tx
             bytes_left -= len(tx.raw)
             if bytes_left <= 0:
                 return
 
-    def _transactions_up_to(self, parent: bytes) -> list[Mapping[bytes, object]]:
-        """The transactions of `parent` and its ancestors that are not final."""
-        found: list[Mapping[bytes, object]] = []
+    def _transactions_up_to(self, parent: bytes) -> set[bytes]:
+        """Ids of the transactions of `parent` and its ancestors that are not final."""
+        found: set[bytes] = set()
         block = self._chain.executed(parent)
         while block is not None:
-            if block.overlay.transactions:
-                found.append(block.overlay.transactions)
+            found.update(block.overlay.transactions)
             block = block.parent
         return found
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 
 from config import MempoolSection
-from ledger.limits import federation_of, organisation_of
+from ledger.limits import TIME_MAX_MS, federation_of, organisation_of
 from ledger.refusals import Refusal
 from ledger.rule import ParsedTransaction
 
@@ -35,12 +35,21 @@ STRANGERS_SHARE = 16
 class Entry:
     """One transaction that waits."""
 
-    __slots__ = ("added_ms", "is_local", "organisation", "sent_ms", "tx")
+    __slots__ = ("added_ms", "is_local", "organisation", "sent_ms", "shares", "tx")
 
-    def __init__(self, tx: ParsedTransaction, organisation: str, now_ms: int, is_local: bool) -> None:
+    def __init__(
+        self,
+        tx: ParsedTransaction,
+        organisation: str,
+        shares: tuple[Share, Share],
+        now_ms: int,
+        is_local: bool,
+    ) -> None:
         self.tx = tx
         self.organisation = organisation
-        """Whose bounds it counts against."""
+        """Whose bounds it counts against:"""
+        self.shares = shares
+        """what waits of that organisation, and of its federation."""
         self.added_ms = now_ms
         self.sent_ms = now_ms
         self.is_local = is_local
@@ -115,6 +124,8 @@ class Mempool:
         self._moved_up_to_ms = 0
         """and when the latest of all that did was handed in."""
         self._fresh: dict[bytes, None] = {}
+        self._expires_first_ms = TIME_MAX_MS
+        """Nothing that waits expires before."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -161,11 +172,12 @@ class Mempool:
         for share in shares:
             share.count += 1
             share.bytes += size
-        self._entries[tx.tx_id] = Entry(tx, organisation, now_ms, is_local)
+        self._entries[tx.tx_id] = Entry(tx, organisation, shares, now_ms, is_local)
         self._bytes += size
         self._waiting[tx.raw] = tx
         self._forget(tx.raw)
         self._fresh[tx.tx_id] = None
+        self._expires_first_ms = min(self._expires_first_ms, tx.expires_at_ms)
         return Taken.NEW
 
     def _add_again(self, entry: Entry, tx: ParsedTransaction, now_ms: int) -> Taken:
@@ -180,7 +192,7 @@ class Mempool:
             or not self.is_signed_as_due(tx)
         ):
             return Taken.ALREADY_WAITING
-        for share in self._shares(entry.organisation):
+        for share in entry.shares:
             share.bytes += growth
         self._bytes += growth
         del self._waiting[was.raw]
@@ -239,12 +251,15 @@ class Mempool:
                 continue
             removed.append(entry)
             self._fresh.pop(tx_id, None)
-            self._bytes -= len(entry.tx.raw)
             self._waiting.pop(entry.tx.raw, None)
-            for share in self._shares(entry.organisation):
-                share.count -= 1
-                share.bytes -= len(entry.tx.raw)
-            if not self._by_organisation[entry.organisation].count:
+            size = len(entry.tx.raw)
+            self._bytes -= size
+            own, together = entry.shares
+            own.count -= 1
+            own.bytes -= size
+            together.count -= 1
+            together.bytes -= size
+            if not own.count:
                 del self._by_organisation[entry.organisation]
         return removed
 
@@ -265,11 +280,19 @@ class Mempool:
     def _shares(self, organisation: str) -> tuple[Share, Share]:
         """What waits of an organisation (nothing, when it has no share yet), and of its federation."""
         own = self._by_organisation.get(organisation) or Share()
-        return own, self._by_federation.setdefault(federation_of(organisation), Share())
+        federation = federation_of(organisation)
+        together = self._by_federation.get(federation)
+        if together is None:
+            together = self._by_federation[federation] = Share()
+        return own, together
 
     def expired(self, final_time_ms: int) -> list[bytes]:
         """Ids of what can no longer be included after a final block of this time (T4)."""
-        return [tx_id for tx_id, entry in self._entries.items() if entry.tx.expires_at_ms < final_time_ms]
+        if final_time_ms <= self._expires_first_ms:
+            return []
+        expiries = {tx_id: entry.tx.expires_at_ms for tx_id, entry in self._entries.items()}
+        self._expires_first_ms = min(expiries.values(), default=TIME_MAX_MS)
+        return [tx_id for tx_id, expires_ms in expiries.items() if expires_ms < final_time_ms]
 
     def due_again(self, now_ms: int, *, of_peers: bool = False) -> list[bytes]:
         """Bytes of what to send to the peers again, oldest first; they count as sent now.

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from ayni.v1 import genesis_pb2, receipt_pb2
 from ledger.state import LoggedTransaction
 from node.tables import StoredBlock, Tables
-from proofs.merkle import inclusion_path
+from proofs.merkle import LogNode, inclusion_path
 
 _NODES_REMEMBERED_MAX = 50_000
 _BLOCKS_REMEMBERED_MAX = 256
@@ -24,14 +24,19 @@ class Receipts:
         self._genesis = genesis
         self._tables = tables
         self._nodes: dict[tuple[int, int], bytes] = {}
+        self._new: list[list[LogNode]] = []
+        """Those of the last blocks: put into `_nodes` when the first receipt is asked for."""
+        self._remembered = 0
         self._final: OrderedDict[int, StoredBlock] = OrderedDict()
 
-    def remember(self, nodes: list[tuple[int, int, bytes]]) -> None:
+    def remember(self, nodes: list[LogNode]) -> None:
         """Log nodes of a block that has just become final, soon to be asked for."""
-        if len(self._nodes) + len(nodes) > _NODES_REMEMBERED_MAX:
+        if self._remembered + len(nodes) > _NODES_REMEMBERED_MAX:
             self._nodes.clear()
-        for level, index, node in nodes:
-            self._nodes[level, index] = node
+            self._new.clear()
+            self._remembered = 0
+        self._new.append(nodes)
+        self._remembered += len(nodes)
 
     def receipt(self, logged: LoggedTransaction) -> receipt_pb2.Receipt | None:
         """The receipt of a final transaction."""
@@ -49,6 +54,9 @@ class Receipts:
         )
 
     def _node(self, level: int, index: int) -> bytes:
+        for nodes in self._new:
+            self._nodes.update({(level, index): node for level, index, node in nodes})
+        self._new.clear()
         node = self._nodes.get((level, index))
         return self._tables.log_node(level, index) if node is None else node
 

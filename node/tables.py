@@ -69,7 +69,7 @@ class Tables:
     def __init__(self, database: Database, state_tree_bits: int) -> None:
         self._db = database
         self._bits = state_tree_bits
-        self._unused: set[bytes] = set()
+        self._unused: set[tuple[str, bytes]] = set()
         """Nonces that were looked up and not found: they are asked for again when they are executed."""
 
     # --- writing ------------------------------------------------------------------------------------
@@ -107,9 +107,8 @@ class Tables:
             index = number(entry.log_index)
             put(LOG + index, b"%b%b%b%b" % (height_bytes, len(tx.raw).to_bytes(4), tx.raw, entry.result))
             put(TX_INDEX + tx.tx_id, index)
-            nonce_key = _nonce_key(tx.author, tx.nonce)
-            put(nonce_key, index)
-            self._unused.discard(nonce_key)
+            put(_nonce_key(tx.author, tx.nonce), index)
+            self._unused.discard((tx.author, tx.nonce))
         for level, index_, node in block.log_nodes:
             if level >= LEAST_LEVEL_STORED:
                 put(_log_node_key(level, index_), node)
@@ -207,14 +206,14 @@ class Tables:
 
     def nonce_index(self, author: str, nonce: bytes) -> int | None:
         """The position in the final log of the transaction that used `(author, nonce)`."""
-        key = _nonce_key(author, nonce)
-        if key in self._unused:
+        use = (author, nonce)
+        if use in self._unused:
             return None
-        row = self._db.get(key)
+        row = self._db.get(_nonce_key(author, nonce))
         if row is None:
             if len(self._unused) >= _UNUSED_NONCES_MAX:
                 self._unused.clear()
-            self._unused.add(key)
+            self._unused.add(use)
             return None
         return int.from_bytes(row)
 

@@ -22,7 +22,7 @@ from node.services.errors import Unavailable, WrongNetwork, abort, answers
 from node.services.status import NodeStatus
 from node.statements import Statements
 from node.store import StoreError
-from node.stream import Stream, messages
+from node.stream import Stream
 from node.submit import Doors, Submissions
 from node.turns import Pieces, Turn, Turns
 from proofs.merkle import consistency_path
@@ -78,8 +78,7 @@ class LedgerService(ledger_service_pb2_grpc.LedgerServiceServicer):
         reader = asyncio.create_task(self._read_stream(requests, stream))
         try:
             while outcomes := await stream.outcomes():
-                for message in messages(outcomes):
-                    yield message
+                yield pb.SubmitResponse(outcomes=outcomes)
             if not reader.done() and self._status.stopping:
                 raise Unavailable(self._status.why_not_taking())
             await reader

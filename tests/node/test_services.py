@@ -20,7 +20,6 @@ from ledger.refusals import code_name
 from node import calls, submit
 from node.services.ledger import LedgerService
 from node.services.status import Consensus, NodeStatus
-from node.stream import messages
 from proofs.domains import genesis_hash
 from proofs.merkle import verify_consistency
 from proofs.receipts import verify_receipt, verify_state_proof
@@ -229,13 +228,6 @@ async def test_a_stream_answers_every_transaction_and_ends(alone: Alone) -> None
     final = next(outcome for outcome in outcomes.values() if outcome.kind == FINAL)
     assert final.tx_id == verify_receipt(final.receipt, alone.hash).tx_id
     assert len(alone.node.parts.outcomes) == 0
-
-
-def test_outcomes_are_sent_in_messages_of_a_bounded_size() -> None:
-    sizes = [10, 1_500_000, 600_000, 3_000_000, 10]
-    outcomes = [pb.Outcome(result=b"x" * size) for size in sizes]
-    sent = [[len(each.result) for each in message.outcomes] for message in messages(outcomes)]
-    assert sent == [[10, 1_500_000], [600_000], [3_000_000], [10]]
 
 
 async def test_a_stream_of_another_network_is_refused(alone: Alone) -> None:
