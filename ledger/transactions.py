@@ -35,7 +35,7 @@ def parse_transactions(raws: Iterable[bytes], genesis_hash: bytes) -> list[Parse
     """The same of each of `raws`, in order.
 
     All are read before the first signature is verified: by turns, each would find the core's caches full of
-    the other, which costs a tenth more.
+    the other's, and a transfer would take 5 µs more of some 60.
     """
     read = [_read(raw) for raw in raws]
     return [each if isinstance(each, Refusal) else _verified(each, genesis_hash) for each in read]
