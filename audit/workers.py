@@ -168,6 +168,8 @@ def _is_right(frame: bytes, genesis_hash: bytes) -> bool:
         body = BlockBody.FromString(data)
     except DecodeError:
         return False
+    if len(body.transactions) > limits.BLOCK_TRANSACTIONS_MAX:  # read, two million of nothing take half a GB
+        return False
     return not any(isinstance(each, Refusal) for each in parse_transactions(body.transactions, genesis_hash))
 
 
