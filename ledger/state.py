@@ -117,8 +117,9 @@ class Base:
         self._make_room()
 
     def _make_room(self) -> None:
-        if len(self._records) > _CACHED_RECORDS_MAX:
-            for old in list(self._records)[: _CACHED_RECORDS_MAX // 8]:
+        above = len(self._records) - _CACHED_RECORDS_MAX
+        if above > 0:
+            for old in list(self._records)[: above + _CACHED_RECORDS_MAX // 8]:
                 del self._records[old]
 
 
