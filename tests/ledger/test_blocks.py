@@ -6,6 +6,7 @@ tests/node/test_application.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from ayni.v1.block_pb2 import BlockBody, Header
 from ledger import limits
 from ledger.blocks import BlockInvalid, Executed, FinalBlock, UnknownParent
+from ledger.refusals import Refusal
 from ledger.rule import ParsedTransaction
 from proofs.domains import body_hash
 from tests.ledger.world import BLOCK_MS, World, standard
@@ -164,3 +166,19 @@ def test_a_body_has_one_form(world: World) -> None:
     assert refusal(world, built(world), b"\x0a\x00\x12\x00") == "body: BlockBody has no field 2"
     message = refusal(world, built(world), b"\x0a\x81\x00x")
     assert message == "transactions[0]: the varint is longer than need be"
+
+
+def test_a_block_that_is_wrong_at_its_beginning_is_not_verified_to_its_end(world: World) -> None:
+    raws = [payment(world) for _ in range(200)]
+    block = built(world, *raws)
+    parse = world.witness._parse
+    parsed: list[bytes] = []
+
+    def noting(raws: Sequence[bytes]) -> list[ParsedTransaction | Refusal]:
+        parsed.extend(raws)
+        return parse(raws)
+
+    world.witness._parse = noting
+    said = refusal(world, block, body_of(b"\x00", *raws))
+    assert said.startswith("transactions[0].: NOT_CANONICAL: ")
+    assert len(parsed) <= 64
