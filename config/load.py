@@ -115,8 +115,10 @@ def _read_toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(raw.decode("utf-8"))
     except RecursionError:
         raise ConfigError(f"{file}: not valid TOML: it nests too deeply; is it the right file?") from None
-    except ValueError as error:  # what is no TOML, no UTF-8, or a number of thousands of digits
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: not valid TOML: {error}; correct that line") from None
+    except ValueError:  # Python reads no such number
+        raise ConfigError(f"{file}: a number in it has thousands of digits; correct that line") from None
 
 
 def _from_file(table: dict[str, Any], file: Path, faults: Faults) -> dict[str, Given]:
@@ -264,12 +266,17 @@ def _integer(full: str, given: Given) -> int:
         )
     least, greatest = INTEGER_BOUNDS[full]
     if not least <= value <= greatest:
-        raise ConfigError(f"{given.source}: {full}: {value} is out of bounds; give {least} to {greatest}")
+        raise ConfigError(
+            f"{given.source}: {full}: {_shown(value)} is out of bounds; give {least} to {greatest}"
+        )
     return value
 
 
 def _shown(value: Any) -> str:
-    return printable(repr(value), 80)
+    try:
+        return printable(repr(value), 80)
+    except ValueError:  # written in hexadecimal: in decimal Python does not write it
+        return "a number of thousands of digits"
 
 
 def _truth(full: str, given: Given) -> bool:

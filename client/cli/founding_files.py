@@ -95,6 +95,8 @@ def _together(texts: Iterable[str]) -> dict[str, Any]:
             said = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise FilesInvalid(f"it is no TOML: {error}") from None
+        except ValueError:  # Python reads no such number
+            raise FilesInvalid("a number in it has thousands of digits") from None
         for key, value in said.items():
             if key in values and not (isinstance(value, list) and isinstance(values[key], list)):
                 raise FilesInvalid(f"{key} is said twice")

@@ -228,6 +228,8 @@ FAULTS = {
     TERMS + "colour = 1": "quotas[0].colour is not known",
     'colour = "red"' + TERMS: "colour is not known",
     "state_tree_bits = -1" + TERMS: "state_tree_bits must be a whole number from 0, not -1",
+    f"state_tree_bits = {'1' * 5_000}" + TERMS: "a number in it has thousands of digits",
+    f"state_tree_bits = 0x{'f' * 5_000}" + TERMS: "state_tree_bits is 1 to 20, not 4294967295",
     "state_tree_bits = 99" + TERMS: "state_tree_bits is 1 to 20, not 99",
     TERMS.replace('"hours"', '"gold"'): "units[0].nature must be one of mutual credit, hours, not gold",
     TERMS.replace("deposit", "tax"): "parameters[0].name must be one of period-min, advance,",

@@ -108,6 +108,9 @@ def test_numbers_and_truth_values_are_read_from_the_environment(tmp_path: Path) 
         ('[[peers]]\nfederatio = "x"\n', ["peers[0].federatio", 'did you mean "federation"?']),
         ("[node]\n", ["not valid TOML"]),
         ("[log\n", ["not valid TOML", "line"]),
+        (f"[mempool]\nbytes_max = -{'1' * 4_000}\n", ["mempool.bytes_max", "… (4001 characters) is out of"]),
+        (f"[mempool]\nbytes_max = 0x{'f' * 5_000}\n", ["a number of thousands of digits is out of bounds"]),
+        (f"[log]\nlevel = 0x{'f' * 5_000}\n", ["log.level", "a number of thousands of digits is not text"]),
     ],
 )
 def test_every_error_names_file_key_fault_and_remedy(tmp_path: Path, addition: str, words: list[str]) -> None:
@@ -163,7 +166,7 @@ def test_what_is_wrong_is_counted_when_it_is_very_much(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("a = " + "[" * 5_000, "not valid TOML: it nests too deeply"),
-        ("a = " + "9" * 5_000, "not valid TOML"),
+        ("a = " + "9" * 5_000, "a number in it has thousands of digits"),
         (MINIMAL.replace('"data"', '"~nobody-of-that-name/x"'), "node.data_dir"),
         (MINIMAL.replace('"data"', '"a\\u0000b"'), 'node.data_dir: "a\\x00b" is no path'),
         (MINIMAL + f'[listen]\nclient = "a:{"9" * 5_000}"\n', "listen.client"),
