@@ -38,18 +38,19 @@ class AuditReader:
         self._write(founding_records)
 
     def get(self, key: bytes) -> bytes | None:
-        """See StateReader."""
+        """Value of a state record, None when absent."""
         return self.values.get(key)
 
-    def bucket(self, index: int) -> list[tuple[bytes, bytes]]:
+    def bucket(self, index: int) -> list[tuple[bytes, bytes, bytes]]:
         """See StateReader."""
-        keys = self._keys_of_bucket.get(index, ())
-        return [(statetree.key_hash(key), statetree.value_hash(self.values[key])) for key in keys]
+        values = [(key, self.values[key]) for key in self._keys_of_bucket.get(index, ())]
+        return [(statetree.key_hash(key), statetree.value_hash(value), value) for key, value in values]
 
     def bucket_hashes(self) -> bytes:
         """See StateReader."""
         hashes = (
-            (index, statetree.bucket_hash(sorted(self.bucket(index)))) for index in self._keys_of_bucket
+            (index, statetree.bucket_hash(sorted([each[:2] for each in self.bucket(index)])))
+            for index in self._keys_of_bucket
         )
         return statetree.bucket_hashes(hashes, self._bits)
 

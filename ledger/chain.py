@@ -63,8 +63,8 @@ class Chain:
         """
         genesis = founding.genesis
         self.founding = founding
-        self._base = Base(reader)
         self._tree = StateTree(reader, genesis.state_tree_bits)
+        self._base = Base(reader, self._tree.value)
         self._executed: dict[bytes, Executed] = {}
         self._parse: Parse = parse or (lambda raws: parse_transactions(raws, founding.hash))
         self.tip = tip or Tip(founding.hash, 0, genesis.time_ms, Frontier())

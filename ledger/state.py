@@ -8,13 +8,14 @@ deterministic state but not of `state_root`: transactions by id, and `(author, n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 from ledger import records
 from proofs import statetree
 
 R = TypeVar("R", bound=tuple[Any, ...])
-_CACHED_RECORDS_MAX: Final = 250_000
+_CACHED_RECORDS_MAX: Final = 32_768
 
 
 class LoggedTransaction(NamedTuple):
@@ -31,11 +32,8 @@ class LoggedTransaction(NamedTuple):
 class StateReader(Protocol):
     """What is final, by key. Implemented by storage; never changes while a block executes."""
 
-    def get(self, key: bytes) -> bytes | None:
-        """Value of a state record, None when absent."""
-
-    def bucket(self, index: int) -> list[tuple[bytes, bytes]]:
-        """(key hash, value hash) of every record in a bucket of the state tree, in any order."""
+    def bucket(self, index: int) -> list[tuple[bytes, bytes, bytes]]:
+        """(key hash, value hash, value) of every record in a bucket of the state tree, in any order."""
 
     def bucket_hashes(self) -> bytes:
         """The 2^k bucket hashes, 32 bytes each, in order."""
@@ -54,22 +52,24 @@ class MemoryReader:
         self._bits = bits
         self.values: dict[bytes, bytes] = {}
         self._buckets: dict[int, dict[bytes, bytes]] = {}
+        """Of each bucket, the values by key hash."""
         self.transactions: dict[bytes, LoggedTransaction] = {}
         self.nonces: dict[tuple[str, bytes], bytes] = {}
 
     def get(self, key: bytes) -> bytes | None:
-        """See StateReader."""
+        """Value of a state record, None when absent."""
         return self.values.get(key)
 
-    def bucket(self, index: int) -> list[tuple[bytes, bytes]]:
+    def bucket(self, index: int) -> list[tuple[bytes, bytes, bytes]]:
         """See StateReader."""
-        return list(self._buckets.get(index, {}).items())
+        values = self._buckets.get(index, {})
+        return [(key_hash, statetree.value_hash(value), value) for key_hash, value in values.items()]
 
     def bucket_hashes(self) -> bytes:
         """See StateReader."""
         hashes = (
-            (index, statetree.bucket_hash(sorted(entries.items())))
-            for index, entries in self._buckets.items()
+            (index, statetree.bucket_hash(sorted([each[:2] for each in self.bucket(index)])))
+            for index in self._buckets
         )
         return statetree.bucket_hashes(hashes, self._bits)
 
@@ -91,21 +91,23 @@ class MemoryReader:
                 bucket.pop(key_hash, None)
             else:
                 self.values[key] = value
-                bucket[key_hash] = statetree.value_hash(value)
+                bucket[key_hash] = value
 
 
 class Base:
     """The final state with its records decoded: a bounded number of them, those kept first leave first."""
 
-    def __init__(self, reader: StateReader) -> None:
+    def __init__(self, reader: StateReader, value_of: Callable[[bytes], bytes | None]) -> None:
+        """`value_of`: of a key, the bytes of its record in the final state, None when absent."""
         self.reader = reader
+        self._value_of = value_of
         self._records: dict[bytes, tuple[Any, ...]] = {}
 
     def record(self, record_type: type[R], key: bytes) -> R:
         """The record at `key`, its default when absent."""
         found = self._records.get(key)
         if found is None:
-            value = self.reader.get(key)
+            value = self._value_of(key)
             found = record_type() if value is None else records.decode(record_type, value)
             self._records[key] = found
             self._make_room()

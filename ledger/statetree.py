@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from ledger import buckets
 from ledger.state import StateReader
 from proofs import statetree as shape
 
-_CACHED_BYTES_MAX: Final = 192 << 20
-"""Of buckets: those of three million records."""
+_CACHED_BYTES_MAX: Final = 256 << 20
+"""Of buckets: those of more than a million accounts."""
 _HASH: Final = 32
 _ENTRY: Final = 2 * _HASH
 
@@ -25,10 +26,13 @@ class StateTree:
         self.bits = bits
         self.node_bits: Final = shape.node_bits(bits)
         self._reader = reader
-        self._buckets: dict[int, bytes] = {}
-        """Each as it is hashed: 64 bytes for a record, where a dict takes four times as much."""
+        self._shift = 32 - bits
+        self._buckets: list[bytes | None] = [None] * (1 << bits)
+        """Of the final state, as `buckets` has them; None: not read yet, or forgotten."""
         self.cached_bytes = 0
         """Of buckets remembered."""
+        self._forgets_next = 0
+        """All are as likely to be asked for again: they are forgotten in turn."""
         self._levels = [bytearray(level) for level in shape.levels(reader.bucket_hashes(), bits)]
 
     def root(self) -> bytes:
@@ -40,29 +44,36 @@ class StateTree:
         size = _HASH << self.node_bits[level]
         return self._levels[level][number * size : (number + 1) * size]
 
-    def bucket(self, index: int) -> dict[bytes, bytes]:
-        """key hash → value hash of a bucket."""
-        joined = self.joined_bucket(index)
-        return {
-            joined[at : at + _HASH]: joined[at + _HASH : at + _ENTRY] for at in range(0, len(joined), _ENTRY)
-        }
+    def value(self, key: bytes) -> bytes | None:
+        """Value of a state record, None when absent."""
+        key_hash = shape.key_hash(key)
+        return buckets.value_of(self.bucket(int.from_bytes(key_hash[:4]) >> self._shift), key_hash)
 
-    def joined_bucket(self, index: int) -> bytes:
-        """key hash ‖ value hash of each record in a bucket, ascending."""
-        found = self._buckets.get(index)
+    def entries(self, index: int) -> list[bytes]:
+        """Key hash ‖ value hash of each record in a bucket, ascending."""
+        hashes = buckets.hashes_of(self.bucket(index))
+        return [hashes[at : at + _ENTRY] for at in range(0, len(hashes), _ENTRY)]
+
+    def bucket(self, index: int) -> bytes:
+        """A bucket of the final state."""
+        found = self._buckets[index]
         if found is None:
-            entries = sorted(self._reader.bucket(index))
-            found = b"".join([part for entry in entries for part in entry])
+            found = buckets.packed(self._reader.bucket(index))
             self._keep(index, found)
         return found
 
-    def _keep(self, index: int, joined: bytes) -> None:
-        buckets = self._buckets
-        self.cached_bytes += len(joined) - len(buckets.get(index, b""))
-        buckets[index] = joined
+    def _keep(self, index: int, bucket: bytes) -> None:
+        self._forget(index)
+        self._buckets[index] = bucket
+        self.cached_bytes += len(bucket)
         while self.cached_bytes > _CACHED_BYTES_MAX:
-            for old in list(buckets)[: 1 + len(buckets) // 8]:
-                self.cached_bytes -= len(buckets.pop(old))
+            self._forget(self._forgets_next)
+            self._forgets_next = (self._forgets_next + 1) % len(self._buckets)
+
+    def _forget(self, index: int) -> None:
+        if (bucket := self._buckets[index]) is not None:
+            self.cached_bytes -= len(bucket)
+            self._buckets[index] = None
 
     def bucket_hashes(self) -> bytes:
         """All bucket hashes, in order."""
@@ -87,8 +98,8 @@ class StateTree:
                 at = number * len(children)
                 level[at : at + len(children)] = children
         self._levels[-1][:] = change.root()
-        for index, joined in change.buckets.items():
-            self._keep(index, joined)
+        for index, bucket in change.buckets.items():
+            self._keep(index, bucket)
 
 
 class TreeChange:
@@ -103,7 +114,10 @@ class TreeChange:
         """Of each level, buckets first: the number of a node above → the hashes of its children."""
         self._root = (parent or tree).root()
         self._put(writes)
-        self._bucket_hashes = {index: shape.joined_bucket_hash(self.buckets[index]) for index in self.buckets}
+        self._bucket_hashes = {
+            index: shape.joined_bucket_hash(buckets.hashes_of(bucket))
+            for index, bucket in self.buckets.items()
+        }
         self._rehash()
 
     def root(self) -> bytes:
@@ -124,19 +138,17 @@ class TreeChange:
             if (found := change.buckets.get(index)) is not None:
                 return found
             change = change.parent
-        return self.tree.joined_bucket(index)
+        return self.tree.bucket(index)
 
     def _put(self, writes: Mapping[bytes, bytes]) -> None:
         shift = 32 - self.tree.bits
         for key, value in writes.items():
             key_hash = shape.key_hash(key)
             index = int.from_bytes(key_hash[:4], "big") >> shift
-            joined = self.buckets.get(index)
-            if joined is None:
-                joined = self._bucket(index)
-            entry = key_hash + shape.value_hash(value) if value else b""
-            start, end = _place_of(key_hash, joined)
-            self.buckets[index] = joined[:start] + entry + joined[end:]
+            bucket = self.buckets.get(index)
+            if bucket is None:
+                bucket = self._bucket(index)
+            self.buckets[index] = buckets.with_value(bucket, key_hash, value)
 
     def _rehash(self) -> None:
         changed = self._bucket_hashes
@@ -162,17 +174,3 @@ class TreeChange:
                 return found[:]
             change = change.parent
         return self.tree.children(level, number)
-
-
-def _place_of(key_hash: bytes, joined: bytes) -> tuple[int, int]:
-    """From where to where the entry of a record is in a bucket; when it is not there, where it belongs."""
-    low, high = 0, len(joined) // _ENTRY
-    while low < high:
-        middle = (low + high) // 2
-        if joined[middle * _ENTRY : middle * _ENTRY + _HASH] < key_hash:
-            low = middle + 1
-        else:
-            high = middle
-    start = low * _ENTRY
-    is_there = joined[start : start + _HASH] == key_hash
-    return start, start + _ENTRY if is_there else start

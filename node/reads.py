@@ -333,13 +333,12 @@ class Reads:
         key_hash = statetree.key_hash(key)
         index = statetree.bucket_of(key_hash, self._founding.genesis.state_tree_bits)
         value = self._tables.get(key)
-        others = sorted(self._chain.tree.bucket(index).items())
         return receipt_pb2.StateProof(
             genesis=self._founding.signed,
             key=key,
             value=value or b"",
             absent=value is None,
-            bucket=[each + value_hash for each, value_hash in others if each != key_hash],
+            bucket=[each for each in self._chain.tree.entries(index) if each[:32] != key_hash],
             path=self._chain.tree.path(index),
             header=final.certified.header,
             finalization=final.certified.finalization,

@@ -152,13 +152,11 @@ class Tables:
         row = self._db.get(STATE + statetree.key_hash(key))
         return None if row is None else row[2 + len(key) :]
 
-    def bucket(self, index: int) -> list[tuple[bytes, bytes]]:
-        """(key hash, value hash) of every record in a bucket of the state tree, ascending."""
+    def bucket(self, index: int) -> list[tuple[bytes, bytes, bytes]]:
+        """(key hash, value hash, value) of every record in a bucket of the state tree, ascending."""
         # This reads every record that shares a bucket with one that changes.
-        value_hash, from_bytes = statetree.value_hash, int.from_bytes
-        return [
-            (key[1:], value_hash(row[2 + from_bytes(row[:2]) :])) for key, row in self._bucket_rows(index)
-        ]
+        value_hash = statetree.value_hash
+        return [(key_hash, value_hash(value), value) for key_hash, _, value in self.bucket_records(index)]
 
     def bucket_records(self, index: int) -> Iterator[tuple[bytes, bytes, bytes]]:
         """(key hash, key, value) of every record in a bucket, ascending by key hash."""

@@ -15,12 +15,13 @@ from proofs.domains import HASH_BYTES, STATE_BUCKET, STATE_KEY, STATE_NODE, STAT
 BITS_MAX = 20
 _NODE_BITS = 3
 """A node has 2^3 children."""
-_KEY_HASHES_REMEMBERED = 1 << 16
+_KEY_HASHES_REMEMBERED = 1 << 13
+"""So few that they are found sooner than hashed again."""
 
 
 @lru_cache(_KEY_HASHES_REMEMBERED)
 def key_hash(key: bytes) -> bytes:
-    """Return the hash of a record's key. The last ones are remembered: who pays today pays tomorrow."""
+    """Return the hash of a record's key. The last ones are remembered: who asks for one asks again soon."""
     return sha256(STATE_KEY + key).digest()
 
 

@@ -204,14 +204,13 @@ def state_proof(history: History, key: bytes) -> StateProof:
     chain, last = history.chain, history.blocks[-1]
     hashed = statetree.key_hash(key)
     index = statetree.bucket_of(hashed, chain.tree.bits)
-    others = sorted(chain.tree.bucket(index).items())
     value = history.reader.get(key)
     return StateProof(
         genesis=history.signed,
         key=key,
         value=value or b"",
         absent=value is None,
-        bucket=[own + stated for own, stated in others if own != hashed],
+        bucket=[entry for entry in chain.tree.entries(index) if entry[:32] != hashed],
         path=chain.tree.path(index),
         header=last.header,
         finalization=last.finalization,

@@ -98,13 +98,12 @@ def state_proof(key: bytes) -> StateProof:
     hashed = statetree.key_hash(key)
     index = statetree.bucket_of(hashed, chain.tree.bits)
     value = reader.get(key)
-    others = sorted(chain.tree.bucket(index).items())
     return StateProof(
         genesis=history().signed,
         key=key,
         value=value or b"",
         absent=value is None,
-        bucket=[own + stated for own, stated in others if own != hashed],
+        bucket=[entry for entry in chain.tree.entries(index) if entry[:32] != hashed],
         path=chain.tree.path(index),
         header=last.header,
         finalization=last.finalization,

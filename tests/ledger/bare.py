@@ -30,7 +30,8 @@ class Bare:
     def __init__(self, organisations: Iterable[str], units: Mapping[str, int] | None = None) -> None:
         """`organisations` are open, accredited, without limits; people `:p-1` to `:p-3` at each."""
         self.units = units or {"EUC": genesis_pb2.NATURE_MUTUAL_CREDIT, "HRS": genesis_pb2.NATURE_HOURS}
-        self.overlay = Overlay(Base(MemoryReader(1)), None)
+        nothing = MemoryReader(1)
+        self.overlay = Overlay(Base(nothing, nothing.get), None)
         self.time_ms = START_DAY * DAY_MS
         self.log_index = 0
         self.postings: list[Posting] = []

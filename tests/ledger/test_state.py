@@ -21,7 +21,7 @@ def test_blocks_that_write_more_than_is_kept_leave_no_more_of_it(monkeypatch: py
     """An eighth left with each block, however much more a block had brought."""
     monkeypatch.setattr(state, "_CACHED_RECORDS_MAX", KEPT_MAX)
     reader = MemoryReader(3)
-    base = Base(reader)
+    base = Base(reader, reader.get)
     for block in range(10):
         writes: dict[bytes, tuple[Any, ...]] = {}
         writes |= {key(20 * block + number): BalanceRecord(block + 1) for number in range(20)}

@@ -42,13 +42,15 @@ def test_blocks_over_blocks_lead_to_the_tree_of_the_records_they_leave(
             change = None
             assert from_nothing(values).root() == tree.root()
             assert from_nothing(values).bucket_hashes() == tree.bucket_hashes()
+            assert all((tree.value(key) or b"") == value for key, value in values.items())
+            assert tree.value(b"never written") is None
 
 
 def test_a_bucket_holds_its_records_in_the_order_in_which_they_are_hashed() -> None:
     values = {b"b|emilia/a-%d|EUC" % number: b"value" for number in range(40)}
     tree = from_nothing(values)
-    found = [entry for index in range(1 << BITS) for entry in tree.bucket(index).items()]
-    expected = sorted((shape.key_hash(key), shape.value_hash(value)) for key, value in values.items())
+    found = [entry for index in range(1 << BITS) for entry in tree.entries(index)]
+    expected = sorted(shape.key_hash(key) + shape.value_hash(value) for key, value in values.items())
     assert expected == found
 
 
@@ -56,12 +58,14 @@ def test_buckets_are_forgotten_at_a_bound_and_read_again(monkeypatch: pytest.Mon
     reader = MemoryReader(BITS)
     tree = StateTree(reader, BITS)
     values: dict[bytes, bytes] = {}
-    monkeypatch.setattr(statetree, "_CACHED_BYTES_MAX", 5 * 64)
+    monkeypatch.setattr(statetree, "_CACHED_BYTES_MAX", 1_000)
     for number in range(60):
         writes = {b"b|emilia/a-%d|EUC" % number: b"value"}
         values |= writes
         change = TreeChange(tree, None, writes)
         reader.write(dict(writes))
         tree.advance(change)
-        assert tree.cached_bytes <= 5 * 64
+        assert tree.cached_bytes == sum(map(len, filter(None, tree._buckets))) <= 1_000
         assert from_nothing(values).root() == tree.root()
+    assert None in tree._buckets
+    assert [tree.value(key) for key in values] == list(values.values())
