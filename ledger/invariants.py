@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from ayni.v1 import entitlements_pb2
@@ -84,8 +85,9 @@ def _count_write(
         return _unit_of(writes.get(key) or before.record(ClassRecord, key))
 
     table = key[:1]
-    _count(sums, key, after, 1, unit_of)
-    _count(sums, key, before.record(_COUNTED[table], key), -1, unit_of)
+    parts = key.decode().split("|")
+    _count(sums, parts, after, 1, unit_of)
+    _count(sums, parts, before.record(_COUNTED[table], key), -1, unit_of)
     if table == b"w":  # P3
         pool_key = records.balance_key(POOL, key[2:].decode())
         pool = writes.get(pool_key) or before.record(BalanceRecord, pool_key)
@@ -115,7 +117,7 @@ def check_state(entries: Iterable[tuple[bytes, bytes]]) -> None:
         elif table in _COUNTED:
             counted.append((key, records.decode(_COUNTED[table], value)))
     for key, item in counted:
-        _count(sums, key, item, 1, lambda class_id: units.get(class_id, ""))
+        _count(sums, key.decode().split("|"), item, 1, lambda class_id: units.get(class_id, ""))
         if isinstance(item, PoolUnitRecord):
             deposits[key[2:].decode()] = item.deposits
     for unit in sorted(set(pools) | set(deposits)):
@@ -132,9 +134,10 @@ def _count_limit(sums: Sums, key: bytes, limit: int) -> None:
     sums["quota used", account.partition("/")[0], unit] += limit
 
 
-def _count(sums: Sums, key: bytes, record: tuple[Any, ...], sign: int, unit_of: Callable[[str], str]) -> None:
-    """Adds what a record contributes to the sums that must come to zero."""
-    parts = key.decode().split("|")
+def _count(
+    sums: Sums, parts: list[str], record: tuple[Any, ...], sign: int, unit_of: Callable[[str], str]
+) -> None:
+    """Adds what a record contributes to the sums that must come to zero; `parts` of its key."""
     if isinstance(record, OrganisationUnitRecord):
         _, organisation, unit = parts
         sums["dues", unit] += sign * sum([due.amount for due in record.dues])
@@ -160,7 +163,12 @@ def _count(sums: Sums, key: bytes, record: tuple[Any, ...], sign: int, unit_of: 
 
 
 def _unit_of(record: tuple[Any, ...]) -> str:
-    return str(entitlements_pb2.DefineClass.FromString(record[0] or b"").unit)
+    return _unit_defined(record[0] or b"")
+
+
+@lru_cache(1_024)
+def _unit_defined(definition: bytes) -> str:
+    return str(entitlements_pb2.DefineClass.FromString(definition).unit)
 
 
 _COUNTED: Final[dict[bytes, Any]] = {
