@@ -35,9 +35,15 @@ def command(context: Context, directory: Path) -> None:
 
     network = context.network
     signed = genesis_pb2.SignedGenesis.FromString(network.signed_genesis)
-    tip = context.client.status().at.height
+    status = context.client.status()
+    if status.catching_up:
+        others = max([peer.height for peer in status.peers], default=0)
+        context.output.notice(
+            f"The node is catching up: its history ends at height {status.at.height:,} or soon after, others'"
+            f" at {others:,}. Ask another with --node, or again later."
+        )
     try:
-        manifest = write_export(directory, signed, _counted(context.client.export(), tip))
+        manifest = write_export(directory, signed, _counted(context.client.export(), status.at.height))
     except NotExported as error:
         raise UsageProblem(
             f"The history cannot be written to {directory}.",

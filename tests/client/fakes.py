@@ -133,6 +133,8 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
     """Submit: so many outcomes come with their receipts; a large answer leaves the others out."""
     remembered: result_pb2.Refusal | None = None
     """The refusal of earlier that it tells when asked what became of a transaction."""
+    others_height: int = 0
+    """Where it says that the others are while it catches up; 0: it does not."""
     past_expiry: bool = False
     """A final block is past the expiry of whatever comes."""
     log: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -163,7 +165,16 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
         return ledger_service_pb2.GetNetworkResponse(genesis=self.genesis, genesis_hash=self.genesis_hash)
 
     def GetStatus(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return ledger_service_pb2.GetStatusResponse(federation=self.federations[0], log_size=len(self.log))
+        return ledger_service_pb2.GetStatusResponse(
+            federation=self.federations[0],
+            log_size=len(self.log),
+            at=ledger_service_pb2.ReadAt(height=len(self.log)),
+            catching_up=self.others_height > 0,
+            peers=[ledger_service_pb2.PeerStatus(federation=self.federations[1], height=self.others_height)],
+        )
+
+    def Export(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        yield from ()  # it has a log, and no blocks
 
     def Submit(self, request: Any, context: grpc.ServicerContext) -> Any:
         self._fail(context)
