@@ -38,7 +38,7 @@ class AuditReader:
         self._write(founding_records)
 
     def get(self, key: bytes) -> bytes | None:
-        """Value of a state record, None when absent."""
+        """See StateReader."""
         return self.values.get(key)
 
     def bucket(self, index: int) -> list[tuple[bytes, bytes, bytes]]:

@@ -97,6 +97,8 @@ class FinalBlock(NamedTuple):
     entries: list[Entry]
     writes: dict[bytes, bytes | None]
     """State records: key → canonical bytes; None: deleted."""
+    key_hashes: dict[bytes, bytes]
+    """Of every key written, its hash."""
     buckets: dict[int, bytes]
     """State tree buckets whose hash changed."""
     frontier: Frontier
@@ -113,6 +115,7 @@ def final_of(block: Executed) -> FinalBlock:
         block.digest,
         block.entries,
         {key: value or None for key, value in block.writes.items()},
+        block.tree.key_hashes,
         block.tree.changed_buckets(),
         block.frontier,
         block.log_nodes,

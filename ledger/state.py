@@ -32,6 +32,9 @@ class LoggedTransaction(NamedTuple):
 class StateReader(Protocol):
     """What is final, by key. Implemented by storage; never changes while a block executes."""
 
+    def get(self, key: bytes) -> bytes | None:
+        """Value of a state record, None when absent."""
+
     def bucket(self, index: int) -> list[tuple[bytes, bytes, bytes]]:
         """(key hash, value hash, value) of every record in a bucket of the state tree, in any order."""
 
@@ -57,7 +60,7 @@ class MemoryReader:
         self.nonces: dict[tuple[str, bytes], bytes] = {}
 
     def get(self, key: bytes) -> bytes | None:
-        """Value of a state record, None when absent."""
+        """See StateReader."""
         return self.values.get(key)
 
     def bucket(self, index: int) -> list[tuple[bytes, bytes, bytes]]:

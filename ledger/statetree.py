@@ -47,7 +47,9 @@ class StateTree:
     def value(self, key: bytes) -> bytes | None:
         """Value of a state record, None when absent."""
         key_hash = shape.key_hash(key)
-        return buckets.value_of(self.bucket(int.from_bytes(key_hash[:4]) >> self._shift), key_hash)
+        bucket = self._buckets[int.from_bytes(key_hash[:4]) >> self._shift]
+        # To read one record no bucket is read: that is for those who write to it.
+        return self._reader.get(key) if bucket is None else buckets.value_of(bucket, key_hash)
 
     def entries(self, index: int) -> list[bytes]:
         """Key hash ‖ value hash of each record in a bucket, ascending."""
@@ -109,6 +111,8 @@ class TreeChange:
         """`writes`: key → value bytes, empty where the record is absent afterwards."""
         self.tree = tree
         self.parent = parent
+        self.key_hashes: dict[bytes, bytes] = {}
+        """Of every key written, its hash."""
         self.buckets: dict[int, bytes] = {}
         self.children: list[dict[int, bytearray]] = []
         """Of each level, buckets first: the number of a node above → the hashes of its children."""
@@ -143,8 +147,8 @@ class TreeChange:
     def _put(self, writes: Mapping[bytes, bytes]) -> None:
         shift = 32 - self.tree.bits
         for key, value in writes.items():
-            key_hash = shape.key_hash(key)
-            index = int.from_bytes(key_hash[:4], "big") >> shift
+            key_hash = self.key_hashes[key] = shape.key_hash(key)
+            index = int.from_bytes(key_hash[:4]) >> shift
             bucket = self.buckets.get(index)
             if bucket is None:
                 bucket = self._bucket(index)

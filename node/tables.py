@@ -76,11 +76,12 @@ class Tables:
 
     def found(self, batch: Batch, writes: dict[bytes, bytes | None], genesis_hash: bytes) -> None:
         """Adds the state at height 0 of a new network."""
-        self._put_state(batch, writes)
+        key_hashes = {key: statetree.key_hash(key) for key in writes}
+        self._put_state(batch, writes, key_hashes)
         buckets: dict[int, list[tuple[bytes, bytes]]] = {}
         for key, value in writes.items():
             if value:
-                key_hash = statetree.key_hash(key)
+                key_hash = key_hashes[key]
                 bucket = buckets.setdefault(statetree.bucket_of(key_hash, self._bits), [])
                 bucket.append((key_hash, statetree.value_hash(value)))
         for index, entries in buckets.items():
@@ -112,15 +113,17 @@ class Tables:
         for level, index_, node in block.log_nodes:
             if level >= LEAST_LEVEL_STORED:
                 put(_log_node_key(level, index_), node)
-        self._put_state(batch, block.writes)
+        self._put_state(batch, block.writes, block.key_hashes)
         for bucket, bucket_hash in block.buckets.items():
             put(BUCKET + bucket.to_bytes(4), bucket_hash)
         postings.add(batch, block)
         self._put_tip(batch, block.digest, height, block.frontier)
 
-    def _put_state(self, batch: Batch, writes: dict[bytes, bytes | None]) -> None:
+    def _put_state(
+        self, batch: Batch, writes: dict[bytes, bytes | None], key_hashes: dict[bytes, bytes]
+    ) -> None:
         for key, value in writes.items():
-            row = STATE + statetree.key_hash(key)
+            row = STATE + key_hashes[key]
             if value is None:
                 batch.delete(row)
             else:

@@ -7,7 +7,6 @@ tests/vectors/statetree.json.
 """
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from hashlib import sha256
 
 from proofs.domains import HASH_BYTES, STATE_BUCKET, STATE_KEY, STATE_NODE, STATE_VALUE
@@ -15,13 +14,10 @@ from proofs.domains import HASH_BYTES, STATE_BUCKET, STATE_KEY, STATE_NODE, STAT
 BITS_MAX = 20
 _NODE_BITS = 3
 """A node has 2^3 children."""
-_KEY_HASHES_REMEMBERED = 1 << 13
-"""So few that they are found sooner than hashed again."""
 
 
-@lru_cache(_KEY_HASHES_REMEMBERED)
 def key_hash(key: bytes) -> bytes:
-    """Return the hash of a record's key. The last ones are remembered: who asks for one asks again soon."""
+    """Return the hash of a record's key."""
     return sha256(STATE_KEY + key).digest()
 
 

@@ -69,3 +69,12 @@ def test_buckets_are_forgotten_at_a_bound_and_read_again(monkeypatch: pytest.Mon
         assert from_nothing(values).root() == tree.root()
     assert None in tree._buckets
     assert [tree.value(key) for key in values] == list(values.values())
+
+
+def test_to_read_a_record_no_bucket_is_read() -> None:
+    """A close reads a record of each organisation, and writes few of them."""
+    values = {b"b|emilia/a-%d|EUC" % number: b"value" for number in range(40)}
+    tree = from_nothing(values)
+    assert [tree.value(key) for key in values] == list(values.values())
+    assert tree.value(b"never written") is None
+    assert tree.cached_bytes == 0
