@@ -239,6 +239,9 @@ class Run:
         height = self.observer.truth.height
         if not all(task.done() for task in (*working, *self._probes)):
             return False
+        # What is underway on a slow link may be a transaction that was refused since, and is not any more.
+        if self.loop.time() <= self.cluster.wire.slow_until + LOOK_SECONDS:
+            return False
         # Who lost its disk follows the others and passes on what clients bring, though it votes no more.
         followers = [host for host in self.cluster.hosts if not host.is_byzantine]
         return all(

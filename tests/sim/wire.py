@@ -130,6 +130,8 @@ class Wire:
         """Whether what meets a cut waits for its end, as TCP has it, instead of being lost."""
         self.slow: dict[tuple[int, int], float] = {}
         """(from, to) to bytes a second, where it is little."""
+        self.slow_until = 0.0
+        """When the last frame arrives that was sent over a slow link."""
         self.streams: list[Stream] = []
         self.accept: Callable[[int, Stream], bool] = lambda host, stream: False
         """Hands a new connection to a host; False when nothing listens there."""
@@ -188,6 +190,8 @@ class Wire:
         rate = self.slow.get(pair, 1e8)
         for _ in range(copies):
             at = stream.arrival(self.loop.time(), self.delay(), len(data), rate, overtakes)
+            if pair in self.slow:
+                self.slow_until = max(self.slow_until, at)
             self.loop.after(at - self.loop.time(), stream.other.deliver, data)
 
     def heal(self) -> None:
