@@ -95,7 +95,6 @@ class _Stream:
 
     def __init__(self) -> None:
         self.open = True
-        self.opened_at = time.monotonic()
         self.call: Any = None
 
 
@@ -130,7 +129,7 @@ class _Flow:
         node.check_genesis()
         self._client.nodes.prefer(node)
         stream = _Stream()
-        self._opened_at = stream.opened_at
+        self._opened_at = time.monotonic()
         try:
             stream.call = node.stub.SubmitStream(self._requests(stream))
             for response in stream.call:
@@ -253,7 +252,7 @@ class _Flow:
     def _stalled(self, stream: _Stream, now: float) -> bool:
         if stream.call is None or self._waiting_since is None or self._untold or not self._on_the_way:
             return False
-        return now - max(self._waiting_since, stream.opened_at) > self.stall_s
+        return now - max(self._waiting_since, self._opened_at) > self.stall_s
 
     def _expected(self) -> bool:
         """Whether something was sent that has no outcome."""

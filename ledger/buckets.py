@@ -1,9 +1,9 @@
 """One bucket of the state tree in memory: its records, with their hashes, packed into one bytes object.
 
-There are millions of records, and an object of Python's for each would take twice as much. A bucket is, for
-each record ascending by key hash: key hash ‖ value hash, as it is hashed; then where each value starts and
-where the last one ends, counted from the first one's start (4 bytes each); then the values; then how many
-records there are (4 bytes). Numbers are big-endian. No other process ever sees these bytes.
+There are millions of records, and an object of Python's for each would take half as much again. A bucket
+is, for each record ascending by key hash: key hash ‖ value hash, as it is hashed; then where each value
+starts and where the last one ends, counted from the first one's start (4 bytes each); then the values; then
+how many records there are (4 bytes). Numbers are big-endian. No other process ever sees these bytes.
 """
 
 from __future__ import annotations

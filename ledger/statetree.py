@@ -26,7 +26,6 @@ class StateTree:
         self.bits = bits
         self.node_bits: Final = shape.node_bits(bits)
         self._reader = reader
-        self._shift = 32 - bits
         self._buckets: list[bytes | None] = [None] * (1 << bits)
         """Of the final state, as `buckets` has them; None: not read yet, or forgotten."""
         self.cached_bytes = 0
@@ -47,7 +46,7 @@ class StateTree:
     def value(self, key: bytes) -> bytes | None:
         """Value of a state record, None when absent."""
         key_hash = shape.key_hash(key)
-        bucket = self._buckets[int.from_bytes(key_hash[:4]) >> self._shift]
+        bucket = self._buckets[shape.bucket_of(key_hash, self.bits)]
         # To read one record no bucket is read: that is for those who write to it.
         return self._reader.get(key) if bucket is None else buckets.value_of(bucket, key_hash)
 

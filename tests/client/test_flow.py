@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Iterator
@@ -223,5 +224,44 @@ def test_a_long_pause_of_the_source_is_no_time_in_which_a_node_was_silent(
     try:
         with Client(node.network()) as client:
             assert many.outcomes(client, source(), window) == [id_of(raw) for raw in many.many]
+    finally:
+        node.stop()
+
+
+class Breaking(FakeNode):
+    """Hands out its streams, so that they can be broken while nothing is underway."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.streams: queue.Queue[Any] = queue.Queue()
+
+    def SubmitStream(self, requests: Iterator[Any], context: Any) -> Iterator[Any]:
+        self.streams.put(context)
+        yield from super().SubmitStream(requests, context)
+
+
+@pytest.mark.timeout(30)
+def test_streams_that_break_now_and_then_in_a_long_pause_are_no_sign_that_nodes_are_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node = Breaking()
+    many = OneAtATime(raws(node, 2))
+    clock, paused = time.monotonic, 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + paused)
+
+    def source() -> Iterator[bytes]:
+        nonlocal paused
+        for number, raw in enumerate(many):
+            if number == 1:
+                for _ in range(3):
+                    stream = node.streams.get(timeout=10)
+                    paused += 1_000.0
+                    stream.cancel()
+                node.streams.get(timeout=10)
+            yield raw
+
+    try:
+        with Client(node.network()) as client:
+            assert many.outcomes(client, source()) == [id_of(raw) for raw in many.many]
     finally:
         node.stop()
