@@ -75,6 +75,15 @@ def test_a_flow_in_which_nothing_may_be_sent_is_refused(node: FakeNode, window: 
 # --- a caller that takes its time, and a source that does ----------------------------------------------
 
 
+@pytest.fixture
+def ahead(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """By how many seconds, all together, the clock is ahead."""
+    seconds: list[float] = []
+    clock = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + sum(seconds))
+    return seconds
+
+
 class OneAtATime:
     """A source that hands in the next one when the outcome of the one before is there."""
 
@@ -205,20 +214,17 @@ def test_a_node_that_falls_silent_is_left_for_the_next_though_the_source_waits(
 @pytest.mark.parametrize("break_after", [0, 1])
 @pytest.mark.parametrize("window", [1, 4_000])
 def test_a_long_pause_of_the_source_is_no_time_in_which_a_node_was_silent(
-    monkeypatch: pytest.MonkeyPatch, window: int, break_after: int, pause_before: int
+    ahead: list[float], window: int, break_after: int, pause_before: int
 ) -> None:
     node = Streamed(break_after=break_after)
     many = OneAtATime(raws(node, 3))
-    clock, paused = time.monotonic, 0.0
-    monkeypatch.setattr(time, "monotonic", lambda: clock() + paused)
 
     def source() -> Iterator[bytes]:
-        nonlocal paused
         for number, raw in enumerate(many):
             if number == 1 and break_after:
                 assert node.second.wait(10)
             if number == pause_before:
-                paused += 1_000.0
+                ahead.append(1_000.0)
             yield raw
 
     try:
@@ -242,20 +248,17 @@ class Breaking(FakeNode):
 
 @pytest.mark.timeout(30)
 def test_streams_that_break_now_and_then_in_a_long_pause_are_no_sign_that_nodes_are_down(
-    monkeypatch: pytest.MonkeyPatch,
+    ahead: list[float],
 ) -> None:
     node = Breaking()
     many = OneAtATime(raws(node, 2))
-    clock, paused = time.monotonic, 0.0
-    monkeypatch.setattr(time, "monotonic", lambda: clock() + paused)
 
     def source() -> Iterator[bytes]:
-        nonlocal paused
         for number, raw in enumerate(many):
             if number == 1:
                 for _ in range(3):
                     stream = node.streams.get(timeout=10)
-                    paused += 1_000.0
+                    ahead.append(1_000.0)
                     stream.cancel()
                 node.streams.get(timeout=10)
             yield raw
