@@ -15,7 +15,7 @@ from ledger import records
 from proofs import statetree
 
 R = TypeVar("R", bound=tuple[Any, ...])
-_CACHED_RECORDS_MAX: Final = 32_768
+_RECENT_RECORDS_MAX: Final = 32_768
 
 
 class LoggedTransaction(NamedTuple):
@@ -98,34 +98,36 @@ class MemoryReader:
 
 
 class Base:
-    """The final state with its records decoded: a bounded number of them, those kept first leave first."""
+    """The final state with its records decoded: those asked for or written last, a bounded number of them."""
 
     def __init__(self, reader: StateReader, value_of: Callable[[bytes], bytes | None]) -> None:
         """`value_of`: of a key, the bytes of its record in the final state, None when absent."""
         self.reader = reader
         self._value_of = value_of
-        self._records: dict[bytes, tuple[Any, ...]] = {}
+        self._recent: dict[bytes, tuple[Any, ...]] = {}
+        self._older: dict[bytes, tuple[Any, ...]] = {}
+        """What was recent before: forgotten all at once, but for what is asked for again by then."""
 
     def record(self, record_type: type[R], key: bytes) -> R:
         """The record at `key`, its default when absent."""
-        found = self._records.get(key)
+        found = self._recent.get(key)
         if found is None:
-            value = self._value_of(key)
-            found = record_type() if value is None else records.decode(record_type, value)
-            self._records[key] = found
+            found = self._older.get(key)
+            if found is None:
+                value = self._value_of(key)
+                found = record_type() if value is None else records.decode(record_type, value)
+            self._recent[key] = found
             self._make_room()
         return cast(R, found)
 
     def advance(self, writes: dict[bytes, tuple[Any, ...]]) -> None:
         """Takes over what a block that became final wrote."""
-        self._records.update(writes)
+        self._recent.update(writes)
         self._make_room()
 
     def _make_room(self) -> None:
-        above = len(self._records) - _CACHED_RECORDS_MAX
-        if above > 0:
-            for old in list(self._records)[: above + _CACHED_RECORDS_MAX // 8]:
-                del self._records[old]
+        if len(self._recent) >= _RECENT_RECORDS_MAX:
+            self._older, self._recent = self._recent, {}
 
 
 class Overlay:

@@ -243,7 +243,7 @@ MUTATIONS: dict[str, Mutation] = {
                 "ledger.rules.settlement:_close_period",
                 (
                     "    for unit in state.unit_codes():",
-                    "    known = list(state.block.base._records)\n"
+                    "    known = list(state.block.base._recent)\n"
                     "    rows = [records.organisation_key(name) for name in organisations]\n"
                     "    rows.sort(key=lambda row: known.index(row) if row in known else -1)\n"
                     "    organisations = [row.decode().partition('|')[2] for row in rows]\n"
