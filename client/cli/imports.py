@@ -127,7 +127,7 @@ class Import:
                 self.context.outbox.settle(tx_id, final=True)
             else:
                 error = (
-                    f"it is final already with other content, as transaction {tx_id.hex()[:16]}; "
+                    f"it is final already with other content, as transaction {tx_id.hex()}; "
                     "what it says can be taken back by another transaction only; give a new row a new id"
                 )
                 self.rows[position] = replace(row, errors=(error,))
@@ -195,7 +195,7 @@ class Import:
         for one in totals(waiting):
             say(f"  {one.who} {one.does} {self._amount(one)} in {_rows(one.rows)}")
         for position, tx_id in list(self.final.items())[:SHOWN_ROWS_MAX]:
-            say(f"  skipped: id {self.rows[position].row_id} is final as {tx_id.hex()[:16]}")
+            say(f"  skipped: id {self.rows[position].row_id} is final as {tx_id.hex()}")
         if len(self.final) > SHOWN_ROWS_MAX:
             say(f"  skipped: {len(self.final) - SHOWN_ROWS_MAX} more that are final")
         for name, count in sorted(Counter(one for names in self.missing.values() for one in names).items()):

@@ -59,10 +59,10 @@ def test_rows_that_are_final_already_are_listed_and_skipped(ayni: Ayni, node: Fa
     result = ayni("tx", "import", str(table), "--yes")
     assert result.code == 0
     assert "3 rows, 2 final already, 1 to send" in result.out
-    assert "skipped: id inv-1 is final as" in result.out
     assert len(node.seen) == 3
     document = json.loads(ayni("tx", "import", str(table), "--yes", "--json").out)
     assert [row["outcome"] for row in document["rows"]] == ["skipped"] * 3
+    assert f"skipped: id inv-1 is final as {document['rows'][0]['tx_id']}\n" in result.out
 
 
 def test_one_row_is_one_row(ayni: Ayni, tmp_path: Path) -> None:
@@ -82,11 +82,14 @@ def test_rows_are_looked_up_several_at_a_time(ayni: Ayni, node: FakeNode, table:
 def test_a_row_that_is_final_with_other_content_is_an_error_before_anything_is_sent(
     ayni: Ayni, node: FakeNode, table: Path
 ) -> None:
-    ayni("tx", "import", str(table), "--yes")
+    [final, _] = json.loads(ayni("tx", "import", str(table), "--yes", "--json").out)["rows"]
     table.write_text(GOOD.replace("12.50", "13.50") + "inv-3,emilia/cadiai,lazio/coop,1,EUC,2026-03-03,\n")
     result = ayni("tx", "import", str(table), "--yes")
     assert result.code == 2
-    assert "line 2 (id inv-1): it is final already with other content, as transaction" in result.err
+    assert (
+        f"line 2 (id inv-1): it is final already with other content, as transaction {final['tx_id']};"
+        in result.err
+    )
     assert "Nothing was sent" in three_lines(result.err)[1]
     assert len(node.seen) == 2
 
