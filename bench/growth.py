@@ -16,6 +16,8 @@ from bench.walk import Point, walk
 COSTS = (
     "transaction_us",
     "transaction_steady_verifications",
+    "transaction_same_accounts_us",
+    "transaction_same_accounts_steady_verifications",
     "transaction_restarted_us",
     "transaction_restarted_steady_verifications",
     "node_transaction_us",
@@ -56,7 +58,8 @@ def parameters(lengths: Lengths) -> dict[str, Any]:
         "organisations": lengths.organisations,
         "dues": lengths.dues,
         "due_decisions": lengths.due_decisions,
-        "transactions_measured": lengths.probe_transactions,
+        "transactions_measured": lengths.cycle_transactions,
+        "transactions_measured_restarted": lengths.probe_transactions,
         "block_transactions": lengths.probe_block,
         "reads": lengths.reads,
         "statement_lines": lengths.statement_lines,

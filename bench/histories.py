@@ -124,21 +124,21 @@ class History:
         host = self.organisation(number % self.organisations)
         return host if number < self.organisations else f"{host}:a-{number:08d}"
 
-    def any_account(self, but: int = -1) -> int:
-        """One of those open, by chance."""
-        while (number := self._chance.randrange(self.accounts)) == but:
+    def any_account(self, but: int = -1, busy: int = 0) -> int:
+        """One of those open, or of the first `busy` of them, by chance."""
+        while (number := self._chance.randrange(busy or self.accounts)) == but:
             pass
         return number
 
     # --- transactions -------------------------------------------------------------------------------
 
-    def transfers(self, count: int, payee: int = -1) -> list[bytes]:
-        """So many transfers of one leg, each signed by its payer: from any account to any other, or to
-        `payee`."""
+    def transfers(self, count: int, payee: int = -1, busy: int = 0) -> list[bytes]:
+        """So many transfers of one leg, each signed by its payer: from any account, or any of the first
+        `busy`, to any other, or to `payee`."""
         made = []
         for _ in range(count):
-            payer = self.any_account(payee)
-            paid = self.any_account(payer) if payee < 0 else payee
+            payer = self.any_account(payee, busy)
+            paid = self.any_account(payer, busy) if payee < 0 else payee
             leg = transactions.leg(self.account(paid), UNIT, 1 + payer % 9, value_date=DAY)
             draft = transactions.transfer(self.account(payer), [leg], self.stamp())
             made.append(self.sign(draft, key_of(payer)))

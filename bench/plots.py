@@ -130,6 +130,7 @@ def _growth(result: dict[str, Any]) -> str:
 
 GROWING = {
     "transaction_steady_verifications": "a transaction",
+    "transaction_same_accounts_steady_verifications": "a transaction, the same accounts busy",
     "statement_us": "a page of a statement",
     "receipt_us": "a receipt",
     "settlement_ms": "a settlement",

@@ -43,7 +43,7 @@ class Point(NamedTuple):
     """What was measured at one size."""
 
     size: int
-    """Accounts, and transactions in the log."""
+    """Accounts, and transactions in the log before any was measured."""
     medians: dict[str, float]
     """By name; the unit is in the name."""
     values: dict[str, list[float]]
@@ -77,7 +77,8 @@ class _Measured:
         for run in range(runs):
             self._say(f"run {run + 1} of {runs} at {size:,}")
             with self._history.opened() as opened, as_in_a_node():
-                self._transactions(opened, "transaction_restarted")
+                raws = self._history.transfers(self._lengths.probe_transactions)
+                self._transactions(opened, "transaction_restarted", raws)
                 self._reads(opened, size)
                 self._settlement(opened)
             self._node()
@@ -117,9 +118,9 @@ class _Measured:
                     opened.make(raws)
                 self._period = 1
             made = opened.chain.tip.frontier.size
-            self._fill(opened, size - runs * lengths.probe_transactions)
-            for _ in range(runs):
-                self._transactions(opened, "transaction")
+            self._fill(opened, size)
+            self._transactions(opened, "transaction", history.transfers(lengths.cycle_transactions), runs)
+            self._same_accounts(opened, runs)
             made = opened.chain.tip.frontier.size - made
         after = history.taken()
         log = (after.log - with_accounts.log) / made
@@ -146,21 +147,40 @@ class _Measured:
 
     # --- in this process ----------------------------------------------------------------------------
 
-    def _transactions(self, opened: Open, name: str) -> None:
+    def _transactions(self, opened: Open, name: str, raws: list[bytes], runs: int = 1) -> None:
         """Processor time of a transaction, from its bytes to the disk, in blocks of some; and the same in
-        signature verifications done in between, because a core may be faster at one size than at another."""
-        block, count = self._lengths.probe_block, self._lengths.probe_transactions
-        raws = self._history.transfers(count)
-        spent = verifying = 0.0
-        for at in range(0, count, block):
+        signature verifications done in between, because a core may be faster at one size than at another.
+
+        Several runs take the blocks in turn, so that each sees all that comes and goes with time.
+        """
+        block = self._lengths.probe_block
+        taken, spent, verifying = [0] * runs, [0.0] * runs, [0.0] * runs
+        for number, at in enumerate(range(0, len(raws), block)):
+            run = number % runs
+            part = raws[at : at + block]
             began = time.thread_time()
-            opened.take(raws[at : at + block])
+            opened.take(part)
             between = time.thread_time()
-            verify_some(block)
-            spent += between - began
-            verifying += time.thread_time() - between
-        self._add(f"{name}_us", 1e6 * spent / count)
-        self._add(f"{name}_steady_verifications", spent / verifying)
+            verify_some(len(part))
+            taken[run] += len(part)
+            spent[run] += between - began
+            verifying[run] += time.thread_time() - between
+        for run in range(runs):
+            self._add(f"{name}_us", 1e6 * spent[run] / taken[run])
+            self._add(f"{name}_steady_verifications", spent[run] / verifying[run])
+
+    def _same_accounts(self, opened: Open, runs: int) -> None:
+        """The same when the clients are the accounts of the first size and all others rest: what the length
+        of the log costs, and that the others are there."""
+        history, lengths = self._history, self._lengths
+        name, busy = "transaction_same_accounts", lengths.growth_sizes[0]
+        if history.accounts == busy:
+            for unit in ("us", "steady_verifications"):
+                self._values[f"{name}_{unit}"] = self._values[f"transaction_{unit}"]
+            return
+        for _ in range(0, lengths.cycle_transactions, MAKING_BLOCK):
+            opened.make(history.transfers(MAKING_BLOCK, busy=busy))
+        self._transactions(opened, name, history.transfers(lengths.cycle_transactions, busy=busy), runs)
 
     def _reads(self, opened: Open, size: int) -> None:
         """Processor time of what a client asks for."""

@@ -24,6 +24,7 @@ SMALL = Sizes(
         organisations=10,
         dues=4,
         due_decisions=2,
+        cycle_transactions=60,
         probe_transactions=20,
         probe_block=10,
         reads=20,
