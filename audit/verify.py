@@ -30,7 +30,7 @@ from audit.findings import AuditStopped, Finding, Report
 from audit.naive_books import NaiveBooks
 from audit.reader import AuditReader
 from audit.recomputed import compare_block, compare_state
-from audit.workers import judged, workers_for
+from audit.workers import verified_ahead, workers_for
 from ayni.v1.block_pb2 import BlockBody, Certificate, CertifiedBlock, Header
 from ayni.v1.receipt_pb2 import ExportHead
 from ayni.v1.transaction_pb2 import Body, SignedTransaction
@@ -40,7 +40,7 @@ from ledger.genesis import Founding, GenesisInvalid, read_genesis
 from ledger.invariants import InvariantBroken, check_state
 from ledger.refusals import Refusal
 from ledger.rule import ParsedTransaction
-from ledger.transactions import accepted_transaction, parse_transactions
+from ledger.transactions import parse_transactions
 from ledger.wire import NotCanonical, check
 from proofs import statetree
 from proofs.domains import HASH_BYTES, tx_id
@@ -64,7 +64,7 @@ def verify_export(
 ) -> Report:
     """Audit an export against the genesis hash one trusts; see the module's docstring.
 
-    `workers`: processes that judge transactions ahead; None: as many as are worth while (`audit.workers`).
+    `workers`: processes that verify signatures ahead; None: as many as are worth while (`audit.workers`).
     """
     audit = _Audit(Path(directory), genesis_hash, progress or (lambda done, total: None), workers)
     try:
@@ -99,8 +99,8 @@ class _Audit:
         self.chain: Chain
         self.books: NaiveBooks
         self.link: Link
-        self.accepted = False
-        """Whether a worker has judged every transaction of the present block, and found it right."""
+        self.verified = False
+        """Whether a worker has verified every transaction's signatures in the present block."""
 
     def run(self) -> None:
         """Everything, in order. Raises `AuditStopped` where nothing further can be verified."""
@@ -158,8 +158,8 @@ class _Audit:
         done = 0
         try:
             workers = workers_for(frames.size) if self.workers is None else self.workers
-            with closing(judged(iter(frames), self.founding.hash, workers)) as all_judged:
-                for frame, self.accepted in all_judged:
+            with closing(verified_ahead(iter(frames), self.founding.hash, workers)) as all_verified:
+                for frame, self.verified in all_verified:
                     if head is None:
                         head = self._read_head(frame)
                     else:
@@ -235,9 +235,7 @@ class _Audit:
             raise AuditStopped(Finding(HISTORY, str(error), height, field="header.parent")) from None
 
     def _parse(self, raws: Sequence[bytes]) -> list[ParsedTransaction | Refusal]:
-        if self.accepted:
-            return [accepted_transaction(raw) for raw in raws]
-        return parse_transactions(raws, self.founding.hash)
+        return parse_transactions(raws, self.founding.hash, verified=self.verified)
 
     def _recompute(self, height: int, header: Header, entries: list[Entry]) -> None:
         naive.begin_block(self.books, height, header.time_ms)

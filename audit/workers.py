@@ -1,9 +1,9 @@
-"""Judges transactions on the other cores, ahead of their execution: most of an audit is signatures.
+"""Verifies signatures on the other cores, ahead of execution: most of an audit is that.
 
 Decides nothing by itself. A worker is a process that reads frames of history.bin and answers of each whether
-every transaction in it is right by itself (T1, T3); what it accepts is executed without being judged again.
-What it does not accept, or has not come to in time, is judged where it is executed, which says what is wrong.
-So a worker that dies, or cannot be started, costs time and nothing else.
+every transaction's signatures in it verify; all else of them (T1, and whose signatures are wanted) is judged
+where the block is executed. What it does not say yes to, or has not come to in time, is verified there, which
+says what is wrong. So a worker that dies, or cannot be started, costs time and nothing else.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from audit.archive import LENGTH_BYTES
 from audit.findings import AuditStopped
 from ayni.v1.block_pb2 import BlockBody, CertifiedBlock
 from ledger import limits
-from ledger.refusals import Refusal
-from ledger.transactions import parse_transactions
+from ledger.transactions import signatures_verify
 
 WORTH_BYTES = 1 << 20
 """A history shorter than this is verified before a worker has started."""
@@ -35,7 +34,7 @@ AHEAD_FRAMES = 4
 AHEAD_BYTES = 32 << 20
 """Read no further ahead than this, for all of them."""
 _PROGRAM = "import sys; from audit.workers import main; main(bytes.fromhex(sys.argv[1]))"
-ACCEPTED, NOT_ACCEPTED = b"\1", b"\0"
+VERIFIED, NOT_VERIFIED = b"\1", b"\0"
 
 
 def workers_for(size: int) -> int:
@@ -44,10 +43,10 @@ def workers_for(size: int) -> int:
     return cores - 1 if size >= WORTH_BYTES else 0
 
 
-def judged(
+def verified_ahead(
     frames: Iterator[bytes], genesis_hash: bytes, count: int
 ) -> Generator[tuple[bytes, bool], None, None]:
-    """Each frame in order, with whether one of `count` workers accepted all its transactions.
+    """Each frame in order, with whether one of `count` workers verified all its signatures.
 
     Raises what `frames` raises. To be closed when it is not read to its end.
     """
@@ -89,7 +88,7 @@ def _ahead(
             break
         frame, answer = waiting.popleft()
         bytes_waiting -= len(frame)
-        # One that no worker has come to is judged here: nobody waits for who is behind.
+        # One that no worker has come to is verified here: nobody waits for who is behind.
         yield frame, not answer.cancel() and answer.result()
     if stopped is not None:
         raise stopped
@@ -98,13 +97,13 @@ def _ahead(
 def _ask(idle: SimpleQueue[_Worker], frame: bytes) -> bool:
     worker = idle.get()
     try:
-        return worker.accepts(frame)
+        return worker.verifies(frame)
     finally:
         idle.put(worker)
 
 
 class _Worker:
-    """One process that judges, as its parent sees it."""
+    """One process that verifies, as its parent sees it."""
 
     def __init__(self, genesis_hash: bytes) -> None:
         """Raises OSError."""
@@ -115,8 +114,8 @@ class _Worker:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(_where_modules_are())},
         )
 
-    def accepts(self, frame: bytes) -> bool:
-        """Whether it accepts every transaction of a frame; not, when it is dead."""
+    def verifies(self, frame: bytes) -> bool:
+        """Whether every signature in a frame verifies; not, when the process is dead."""
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             return False
@@ -124,7 +123,7 @@ class _Worker:
             stdin.write(len(frame).to_bytes(LENGTH_BYTES))
             stdin.write(frame)
             stdin.flush()
-            return stdout.read(1) == ACCEPTED
+            return stdout.read(1) == VERIFIED
         except OSError:
             return False
 
@@ -152,15 +151,15 @@ def _start(count: int, genesis_hash: bytes) -> list[_Worker]:
 # --- in the worker -------------------------------------------------------------------------------------
 
 
-def judge_all(frames: BinaryIO, answers: BinaryIO, genesis_hash: bytes) -> None:
+def answer_all(frames: BinaryIO, answers: BinaryIO, genesis_hash: bytes) -> None:
     """Answers every frame that comes, until no more come."""
     while len(prefix := frames.read(LENGTH_BYTES)) == LENGTH_BYTES:
         frame = frames.read(int.from_bytes(prefix))
-        answers.write(ACCEPTED if _is_right(frame, genesis_hash) else NOT_ACCEPTED)
+        answers.write(VERIFIED if _verifies(frame, genesis_hash) else NOT_VERIFIED)
         answers.flush()
 
 
-def _is_right(frame: bytes, genesis_hash: bytes) -> bool:
+def _verifies(frame: bytes, genesis_hash: bytes) -> bool:
     try:
         data = CertifiedBlock.FromString(frame).body
         if len(data) > limits.BLOCK_BODY_BYTES_MAX:  # B1; unpacked, a frame of nothing takes a GB
@@ -170,10 +169,10 @@ def _is_right(frame: bytes, genesis_hash: bytes) -> bool:
         return False
     if len(body.transactions) > limits.BLOCK_TRANSACTIONS_MAX:  # read, two million of nothing take half a GB
         return False
-    return not any(isinstance(each, Refusal) for each in parse_transactions(body.transactions, genesis_hash))
+    return signatures_verify(body.transactions, genesis_hash)
 
 
 def main(genesis_hash: bytes) -> None:
     """A worker's life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # its parent ends it
-    judge_all(sys.stdin.buffer, sys.stdout.buffer, genesis_hash)
+    answer_all(sys.stdin.buffer, sys.stdout.buffer, genesis_hash)

@@ -31,7 +31,7 @@ from ledger.chain import Chain
 from ledger.genesis import read_genesis
 from ledger.refusals import Refusal
 from ledger.rule import ParsedTransaction
-from ledger.transactions import accepted_transaction, parse_transactions
+from ledger.transactions import parse_transactions
 from node.mempool import Mempool
 from node.startup import open_chain
 from node.store import Batch, Database
@@ -260,16 +260,11 @@ class Open:
 
     def make(self, raws: Sequence[bytes]) -> None:
         """A final block of transactions just made here: their signatures are not verified again."""
-        self.commit([accepted_transaction(raw) for raw in raws])
+        self.commit(_accepted(parse_transactions(raws, self.founding.hash, verified=True)))
 
     def take(self, raws: Sequence[bytes]) -> None:
         """A final block of transactions as a node takes them in: parsed, every signature verified."""
-        taken = []
-        for tx in self.mempool.parse(raws):
-            if isinstance(tx, Refusal):
-                raise RuntimeError(f"a transaction was refused: {tx.name} {tx.field}: {tx.message}")
-            taken.append(tx)
-        self.commit(taken)
+        self.commit(_accepted(self.mempool.parse(raws)))
 
     def commit(self, txs: Sequence[ParsedTransaction]) -> FinalBlock:
         """Builds a block, certifies it, makes it final and syncs it to disk."""
@@ -304,6 +299,16 @@ class Open:
             for member, founder in enumerate(signers)
         ]
         return block_pb2.Certificate(view=view, kind=kind, digest=digest, signatures=signatures)
+
+
+def _accepted(parsed: Sequence[ParsedTransaction | Refusal]) -> list[ParsedTransaction]:
+    """All of them. Raises RuntimeError when one was refused."""
+    accepted = []
+    for tx in parsed:
+        if isinstance(tx, Refusal):
+            raise RuntimeError(f"a transaction was refused: {tx.name} {tx.field}: {tx.message}")
+        accepted.append(tx)
+    return accepted
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Workers judge ahead of execution: the report is the same with them, without them, and when they die."""
+"""Workers verify ahead of execution: the report is the same with them, without them, and when they die."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import pytest
 from audit import Report, verify_export
 from audit.archive import LENGTH_BYTES
 from audit.findings import AuditStopped, Finding
-from audit.workers import ACCEPTED, NOT_ACCEPTED, WORTH_BYTES, judge_all, judged, workers_for
+from audit.workers import NOT_VERIFIED, VERIFIED, WORTH_BYTES, answer_all, verified_ahead, workers_for
 from ayni.v1.block_pb2 import BlockBody, CertifiedBlock
+from ayni.v1.transaction_pb2 import SignedTransaction
 from ledger import limits
-from ledger.transactions import accepted_transaction, parse_transaction
+from ledger.refusals import Refusal
+from ledger.transactions import parse_transactions, signatures_verify
 from tests.audit.history import History, canonical
 from tests.audit.tampering import recertified, small
 from tests.audit.year import year
@@ -35,23 +37,23 @@ def both(history: History, directory: Path, blocks: list[CertifiedBlock]) -> tup
     return verify_export(export, history.hash, workers=2), verify_export(export, history.hash, workers=0)
 
 
-def test_a_worker_accepts_blocks_whose_transactions_are_right_and_no_others() -> None:
+def test_a_worker_says_yes_to_blocks_whose_signatures_verify_and_no_others() -> None:
     history = small()
     wrong = recertified(history, 2, change_body=unsigned)[-1]
     frames = [*map(canonical, history.blocks), canonical(wrong), b"\xff"]
     answers = BytesIO()
 
-    judge_all(framed(frames), answers, history.hash)
+    answer_all(framed(frames), answers, history.hash)
 
-    assert answers.getvalue() == ACCEPTED * len(history.blocks) + NOT_ACCEPTED * 2
+    assert answers.getvalue() == VERIFIED * len(history.blocks) + NOT_VERIFIED * 2
 
 
-def test_a_worker_accepts_nothing_of_another_network() -> None:
+def test_a_worker_says_yes_to_nothing_of_another_network() -> None:
     answers = BytesIO()
 
-    judge_all(framed([canonical(small().blocks[0])]), answers, bytes(32))
+    answer_all(framed([canonical(small().blocks[0])]), answers, bytes(32))
 
-    assert answers.getvalue() == NOT_ACCEPTED
+    assert answers.getvalue() == NOT_VERIFIED
 
 
 def test_a_worker_does_not_unpack_a_body_larger_than_a_block_has(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,9 +63,9 @@ def test_a_worker_does_not_unpack_a_body_larger_than_a_block_has(monkeypatch: py
 
     for bytes_max in (len(block.body), len(block.body) - 1):
         monkeypatch.setattr(limits, "BLOCK_BODY_BYTES_MAX", bytes_max)
-        judge_all(framed([canonical(block)]), answers, history.hash)
+        answer_all(framed([canonical(block)]), answers, history.hash)
 
-    assert answers.getvalue() == ACCEPTED + NOT_ACCEPTED
+    assert answers.getvalue() == VERIFIED + NOT_VERIFIED
 
 
 def test_a_worker_reads_no_more_transactions_than_a_block_has(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,9 +76,9 @@ def test_a_worker_reads_no_more_transactions_than_a_block_has(monkeypatch: pytes
 
     for transactions_max in (count, count - 1):
         monkeypatch.setattr(limits, "BLOCK_TRANSACTIONS_MAX", transactions_max)
-        judge_all(framed([canonical(block)]), answers, history.hash)
+        answer_all(framed([canonical(block)]), answers, history.hash)
 
-    assert answers.getvalue() == ACCEPTED + NOT_ACCEPTED
+    assert answers.getvalue() == VERIFIED + NOT_VERIFIED
 
 
 def test_the_report_is_the_same_with_workers(tmp_path: Path) -> None:
@@ -115,7 +117,7 @@ def test_a_worker_runs_no_code_of_the_directory_it_is_started_in(
     monkeypatch.syspath_prepend("")
     frames = list(map(canonical, small().blocks))
 
-    answers = [accepted for _, accepted in judged(iter(frames), small().hash, 1)]
+    answers = [verified for _, verified in verified_ahead(iter(frames), small().hash, 1)]
 
     assert len(answers) == len(frames)
     assert not (tmp_path / "it_ran").exists()
@@ -131,7 +133,7 @@ def test_what_stops_the_frames_comes_after_those_before_it() -> None:
 
     seen = []
     with pytest.raises(AuditStopped) as raised:
-        for frame, _ in judged(cut(), small().hash, 1):
+        for frame, _ in verified_ahead(cut(), small().hash, 1):
             seen.append(frame)
 
     assert seen == frames
@@ -142,7 +144,25 @@ def test_a_short_history_is_verified_without_workers() -> None:
     assert workers_for(WORTH_BYTES - 1) == 0
 
 
-def test_what_was_accepted_is_read_as_it_was_parsed() -> None:
-    for block in year().blocks:
-        for raw in BlockBody.FromString(block.body).transactions:
-            assert accepted_transaction(raw) == parse_transaction(raw, year().hash)
+def test_what_workers_verified_is_judged_as_it_would_be_without_them() -> None:
+    """Only the signatures are not verified again: form, bounds and order are."""
+    raws = [raw for block in year().blocks for raw in BlockBody.FromString(block.body).transactions]
+    reversed_ = next(each for each in map(SignedTransaction.FromString, raws) if len(each.signatures) > 1)
+    reversed_.signatures.reverse()
+    doubled = SignedTransaction.FromString(raws[0])
+    doubled.signatures.append(doubled.signatures[0])
+    wrong = [canonical(reversed_), canonical(doubled), raws[0] + b"\x1a\x00", b""]
+    for each in (raws, wrong):
+        judged = parse_transactions(each, year().hash, verified=True)
+        assert judged == parse_transactions(each, year().hash)
+        assert [isinstance(tx, Refusal) for tx in judged] == [each is wrong] * len(each)
+
+
+def test_signatures_verify_or_something_of_what_was_signed_was_changed() -> None:
+    raws = list(BlockBody.FromString(year().blocks[0].body).transactions)
+    assert signatures_verify(raws, year().hash)
+    assert signatures_verify([], year().hash)
+    assert not signatures_verify(raws, bytes(32))
+    for at in range(len(raws[0])):
+        changed = raws[0][:at] + bytes([raws[0][at] ^ 1]) + raws[0][at + 1 :]
+        assert not signatures_verify([*raws[1:], changed], year().hash), at
