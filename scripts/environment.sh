@@ -6,6 +6,7 @@
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 VENV="${AYNI_VENV:-$ROOT/.venv}"
+[ "${VENV#/}" != "$VENV" ] || VENV="$PWD/$VENV" # of where the caller is, whatever directory a script goes to
 OURS="$VENV/.ayni" # whoever made the environment: these scripts
 
 fail() {

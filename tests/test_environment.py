@@ -11,10 +11,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run(what: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Bash, with what the scripts share at hand."""
+def run(what: str, where: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Bash in a directory, with what the scripts share at hand."""
     return subprocess.run(
         ["bash", "-c", f"source '{ROOT}/scripts/environment.sh'; {what}"],
+        cwd=where,
         env={"PATH": "/usr/bin:/bin", **environment},
         capture_output=True,
         text=True,
@@ -74,6 +75,12 @@ def made_anew(place: Path) -> bool:
     assert done.returncode == 0, done.stderr
     assert (place / "made").exists() != (place / "of-before").exists()
     return (place / "made").exists()
+
+
+def test_a_place_that_is_named_from_another_directory_is_meant_from_there(tmp_path: Path) -> None:
+    named = {"": ROOT / ".venv", "of mine": tmp_path / "of mine", "/of mine": Path("/of mine")}
+    for name, place in named.items():
+        assert run('echo "$VENV"', where=tmp_path, AYNI_VENV=name).stdout == f"{place}\n"
 
 
 WITHOUT_PIP = 'case "$*" in *pip*) exit 1;; esac'
