@@ -113,7 +113,10 @@ def _pairs(row: bytes) -> list[tuple[int, _Line]]:
         pairs = list(zip(flat[::2], flat[1::2], strict=True))
     except (msgspec.DecodeError, ValueError):  # UnicodeDecodeError is one of the latter
         pairs = []
-    if not pairs or not all(type(index) is int and type(line) is tuple for index, line in pairs):
+    # (msgspec 0.22 breaks memory when the type of the decoder says that an index is at least 0.)
+    if not pairs or not all(
+        type(index) is int and index >= 0 and type(line) is tuple for index, line in pairs
+    ):
         raise StoreDamaged(
             f"the database is damaged: postings ({len(row)} bytes) are not what was written; "
             "run `ayni node doctor`"
