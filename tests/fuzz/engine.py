@@ -28,6 +28,10 @@ WALL_FACTOR = 6
 MEMORY_GROWTH_MAX_BYTES = 384 << 20
 """One input may make the process grow by so much."""
 MESSAGE_CHARACTERS_MAX = 2_000
+LISTED_CHARACTERS_MAX = 600
+"""A longer message is a list of faults, so much each,"""
+LISTED_MAX = 21
+"""and so many lines."""
 POOL_MAX = 400
 POOL_INPUT_BYTES_MAX = 1 << 13
 """Larger inputs are tried, and not mutated further."""
@@ -135,7 +139,9 @@ def unclear(text: str) -> str:
     """Why a message helps nobody; "" when it does."""
     if not text.strip():
         return "it says nothing"
-    if len(text) > MESSAGE_CHARACTERS_MAX:
+    lines = text.split("\n")
+    is_list = len(lines) <= LISTED_MAX and max(map(len, lines)) <= LISTED_CHARACTERS_MAX
+    if len(text) > MESSAGE_CHARACTERS_MAX and not is_list:
         return f"it has {len(text)} characters"
     if found := _CONTROL.search(text):
         return f"it holds the control character {found[0]!r}"

@@ -79,6 +79,11 @@ def test_an_input_that_takes_memory_is_found() -> None:
         ("a\x1b[2J", "it holds the control character '\\x1b'"),
         ("a\x9b", "it holds the control character '\\x9b'"),
         ("a\ud800", "it cannot be printed"),
+        ("one fault of many\n" * 20, ""),
+        ("a" * 600 + "\n" + "b" * 600, ""),
+        ("\n".join(["a" * 600] * 21), ""),
+        ("\n".join(["a" * 600] * 22), "it has 13221 characters"),
+        ("\n".join(["a" * 601] * 4), "it has 2407 characters"),
     ],
 )
 def test_what_makes_a_text_unclear(text: str, fault: str) -> None:
