@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.limits import FIELDS_MAX
 from tests.fuzz import engine
 from tests.fuzz.engine import Target
 from tests.fuzz.targets import TARGETS, by_name
@@ -48,3 +49,10 @@ def test_hostile_input_is_refused_in_words(target: Target) -> None:
     inputs = len(target.seeds()) + INPUTS * target.rate
     report = engine.run(target, SEED, inputs=inputs)
     assert [described(finding) for finding in report.findings] == []
+
+
+def test_two_readers_agree_that_it_is_refused_though_one_does_not_say_which_of_too_many_fields() -> None:
+    author_again_and_again = b"\x01" + b"\x0a\x00" * (FIELDS_MAX + 1)
+    finding, shape = engine.attempt(by_name()["wire"], author_again_and_again)
+    assert described(finding) == ""
+    assert shape == "NotCanonical the Body of # bytes has more than # fields"
