@@ -28,9 +28,17 @@ def read_bounded(path: Path, bytes_max: int) -> bytes:
 
 
 def parse_object(content: bytes) -> dict[str, Any]:
-    """The JSON object in `content`. Raises ValueError: it is none, or it cannot be taken in."""
+    """The JSON object in `content`, every text in it whole (RFC 8259, 8.1 and 8.2). Raises ValueError: it is
+    none, or it cannot be taken in."""
     try:
-        document = json.loads(content)
+        text = content.decode(json.detect_encoding(content))
+        document = json.loads(text)
+        if "\\u" in text:
+            json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair has no encoding
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start + 1} is no {error.encoding.upper()} text") from None
+    except UnicodeEncodeError as error:
+        raise ValueError(f"\\u{ord(error.object[error.start]):04x} in it is half a character") from None
     except RecursionError:
         raise ValueError("it nests too deeply") from None
     if not isinstance(document, dict):

@@ -187,12 +187,19 @@ def test_a_csv_file_names_documents_beside_it_and_below(tmp_path: Path) -> None:
         (b"[]", "it is no JSON object"),
         (b"{", "Expecting property name"),
         (b'{"a": ' + b"9" * 5_000 + b"}", "Exceeds the limit"),
-        (b'"\xff"', "can't decode"),
+        (b'"\xff"', "byte 2 is no UTF-8 text"),
+        (b'{"\xed\xb8\x80": 1}', "byte 3 is no UTF-8 text"),
+        (b'{"\\udE00": 1}', r"\\ude00 in it is half a character"),
     ],
 )
 def test_json_that_is_no_object_is_said_in_words(content: bytes, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         parse_object(content)
+
+
+@pytest.mark.parametrize("content", [b'{"\\ud83d\\ude00": 1}', b'\xef\xbb\xbf{"\xf0\x9f\x98\x80": 1}'])
+def test_characters_are_read_however_they_are_written(content: bytes) -> None:
+    assert parse_object(content) == {"\U0001f600": 1}
 
 
 def test_no_more_of_a_file_is_read_than_its_bound(tmp_path: Path) -> None:
