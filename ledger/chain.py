@@ -102,8 +102,9 @@ class Chain:
 
     def refusal_now(self, tx: ParsedTransaction, parent: bytes, time_ms: int) -> Refusal | None:
         """Why `tx` would be refused in a block on `parent` at this time; None if it would be accepted."""
-        block, height, _, frontier = self._on(parent)
-        answer = apply_transaction(Overlay(self._base, block), tx, height, time_ms, frontier.size)
+        over, height, _, frontier = self._on(parent)
+        overlay = self._begun(over, height, time_ms, frontier.size)
+        answer = apply_transaction(overlay, tx, height, time_ms, frontier.size)
         return answer if isinstance(answer, Refusal) else None
 
     def build(
@@ -125,8 +126,8 @@ class Chain:
         """
         over, height, parent_time, frontier = self._on(parent)
         time_ms = max(time_ms, parent_time + 1)
-        block = Executed(self._executed.get(parent), Overlay(self._base, over))
-        self._begin(block, height, time_ms, frontier.size)
+        overlay = self._begun(over, height, time_ms, frontier.size)
+        block = Executed(self._executed.get(parent), overlay)
         refused = []
         body_bytes = 0
         cited_in_vain = 0
@@ -185,8 +186,8 @@ class Chain:
             raise BlockInvalid("height", f"is {header.height}; the parent's is {height - 1}")
         if not parent_time < header.time_ms <= limits.TIME_MAX_MS:
             raise BlockInvalid("time_ms", f"is {header.time_ms}; the parent's is {parent_time}")
-        block = Executed(self._executed.get(header.parent), Overlay(self._base, over))
-        self._begin(block, height, header.time_ms, frontier.size)
+        overlay = self._begun(over, height, header.time_ms, frontier.size)
+        block = Executed(self._executed.get(header.parent), overlay)
         for index, tx in enumerate(self._parsed(read_body(body))):
             if isinstance(tx, Refusal):
                 raise BlockInvalid(f"transactions[{index}].{tx.field}", f"{tx.name}: {tx.message}")
@@ -240,11 +241,13 @@ class Chain:
         for start in range(0, len(raws), _PARSED_AT_ONCE):
             yield from self._parse(raws[start : start + _PARSED_AT_ONCE])
 
-    def _begin(self, block: Executed, height: int, time_ms: int, log_size: int) -> None:
-        """M3: decisions that take effect at this height do so before any transaction."""
-        state = State(block.overlay)
+    def _begun(self, over: Overlay | None, height: int, time_ms: int, log_size: int) -> Overlay:
+        """A block's state before its first transaction: decisions of this height have taken effect (M3)."""
+        overlay = Overlay(self._base, over)
+        state = State(overlay)
         apply_due_decisions(Context(state, height, time_ms, log_size, b""), height)
-        block.overlay.writes.update(state.writes)
+        overlay.writes.update(state.writes)
+        return overlay
 
     def _apply(
         self, block: Executed, tx: ParsedTransaction, height: int, time_ms: int, log_index: int

@@ -94,9 +94,9 @@ def _read(raw: bytes) -> _Unverified | Refusal:
         )
     author, nonce, expires_at_ms = body.author, body.nonce, body.expires_at_ms
     kind = body.WhichOneof("payload")
-    signatures = [(each.public_key, each.signature) for each in signed.signatures[:]]
-    if refusal := _check_envelope(author, nonce, expires_at_ms, kind, len(signatures)):
+    if refusal := _check_envelope(author, nonce, expires_at_ms, kind, len(signed.signatures)):
         return refusal
+    signatures = [(each.public_key, each.signature) for each in signed.signatures[:]]
     rule = RULES[kind]
     payload = rule.read(getattr(body, kind))
     if refusal := rule.fields(payload):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
 
+from ayni.v1 import credit_pb2, keys_pb2, transaction_pb2
 from ledger import blocks, limits
 from ledger.books import CreditBook
+from ledger.refusals import Refusal
 from ledger.rule import Context, ParsedTransaction
 from ledger.state import Overlay, State
 from tests.ledger.world import key, standard
@@ -34,6 +37,30 @@ def test_one_leg_more_is_refused() -> None:
     assert refusal is not None
     assert (refusal.name, refusal.field) == ("FIELD_INVALID", "transfer.legs")
     assert refusal.message == "transfer.legs has 4097 items; it must have from 1 to 4096"
+
+
+@pytest.mark.parametrize("what", ["transfer.legs", "signatures"])
+def test_of_half_a_million_only_the_number_is_looked_at(what: str) -> None:
+    """Each takes a hundred bytes of memory and a microsecond, and anybody can write two bytes for one."""
+    count = 500_000
+    world = standard()
+    nothing = [credit_pb2.Leg()] * (count if what == "transfer.legs" else 1)
+    body = transaction_pb2.Body(
+        author="emilia/cadiai", nonce=bytes(16), expires_at_ms=1, transfer=credit_pb2.Transfer(legs=nothing)
+    )
+    signatures = [keys_pb2.Signature()] * (count if what == "signatures" else 1)
+    raw = transaction_pb2.SignedTransaction(
+        body=body.SerializeToString(deterministic=True), signatures=signatures
+    ).SerializeToString(deterministic=True)
+    assert len(raw) <= limits.TRANSACTION_BYTES_MAX
+    tracemalloc.start()
+    refusal = world.parse(raw)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(refusal, Refusal)
+    assert (refusal.name, refusal.field) == ("FIELD_INVALID", what)
+    assert "500000" in refusal.message
+    assert most < 8 * len(raw)
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,23 @@ def test_two_decisions_of_one_height_take_effect_in_the_order_of_the_log() -> No
     assert record.value_plus_one == 10
 
 
+def test_what_takes_effect_with_the_next_block_holds_for_whoever_asks_what_that_would_refuse() -> None:
+    world = standard()
+    legs = [{"payee": "japan/nalc", "unit": "EUC", "amount_minor": 5}]
+    paid = world.transaction({"author": "kenya/shamba", "transfer": {"legs": legs}})
+    world.do(SUSPENDED)
+    item = {"reinstate": {"organisation": "kenya/shamba"}}
+    at = world.height + 3
+    world.do({"author": "emilia", "decision": {"effective_height": at, "items": [item]}}, SIGNERS)
+    refusal = world.refusal(paid)
+    assert refusal is not None
+    assert refusal.name == "SUSPENDED"
+    world.block()
+    assert world.refusal(paid) is None
+    world.block(paid)
+    assert world.height == at
+
+
 def test_the_largest_decision_is_taken_and_one_item_more_is_refused() -> None:
     world = standard()
     item = {"quota": {"federation": "quebec", "unit": "EUC", "amount_minor": 1}}
