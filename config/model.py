@@ -119,7 +119,10 @@ class MempoolSection:
     """Bounds on what waits to be included."""
 
     transactions_max: int = field(default=50_000, metadata=says("transactions waiting, at most"))
-    bytes_max: int = field(default=64 * 1024 * 1024, metadata=says("bytes waiting, at most"))
+    bytes_max: int = field(
+        default=32 * 1024 * 1024,
+        metadata=says("bytes waiting, at most; in memory each takes seven to fifteen"),
+    )
     per_organisation_max: int = field(
         default=20_000, metadata=says("transactions waiting of one organisation, at most")
     )
