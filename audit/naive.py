@@ -6,8 +6,9 @@ cannot pass twice; where a rule leaves the figures to a function there (which lo
 deposited, how a period settles), it is worked out here again and compared with the result in the log.
 recomputed.py compares what comes out with the state's records.
 
-Two things are asked of outside: an earlier transaction that a reversal cites, and whether a decision that
-was due at this height took effect or was void (whether it was right to be void is a rule, not a balance).
+Three things are asked of outside: an earlier transaction that a reversal cites, whether a decision that was
+due at this height took effect or was void (whether it was right to be void is a rule, not a balance), and
+whose turn it was when a close let only a part expire.
 
 The books are in naive_books.py; entitlements in naive_entitlements.py, reversals in naive_reversals.py, the
 close of a period in naive_close.py.
@@ -42,15 +43,17 @@ def apply(
         _transfer(books, body.author, body.transfer)
         return _difference(result_pb2.Result(), result) if result else None
     try:
-        ours = _apply(books, log_index, tx_id, body)
+        ours = _apply(books, log_index, tx_id, body, result)
     except Fault as fault:
         return fault.field, fault.message
     books.end_transaction()
     return _difference(ours, result)
 
 
-def _apply(books: NaiveBooks, log_index: int, tx_id: bytes, body: transaction_pb2.Body) -> result_pb2.Result:
-    """Apply any other type; return what its result should be."""
+def _apply(
+    books: NaiveBooks, log_index: int, tx_id: bytes, body: transaction_pb2.Body, result: bytes
+) -> result_pb2.Result:
+    """Apply any other type; return what its result should be. `result`: what the log says it is."""
     ours = result_pb2.Result()
     author = body.author
     match body.WhichOneof("payload"):
@@ -84,7 +87,7 @@ def _apply(books: NaiveBooks, log_index: int, tx_id: bytes, body: transaction_pb
             paid = body.contribute_to_pool
             books.pay(paid.payer, POOL, paid.unit, paid.amount_minor)
         case "close_period":
-            close_period(books, ours)
+            close_period(books, result_pb2.Result.FromString(result), ours)
         case "suspend_organisation" | "rotate_keys":
             pass  # No balance moves, and no bound of one.
         case unknown:

@@ -119,6 +119,10 @@ class NaiveBooks:
         """(organisation, unit) → period → amount; positive: the pool owes it."""
         self.dues_made: dict[str, int] = defaultdict(int)
         """Unit → all that was owed anew since the last close, whatever of it was set off since."""
+        self.expired: dict[str, int] = defaultdict(int)
+        """Unit → what has expired to the pool since the last close that settled."""
+        self.expiry_parts = 0
+        """Closes since that did only that."""
         self.deposits: dict[tuple[str, str], int] = defaultdict(int)
         """(organisation, unit) → what of the pool's balance is its deposit."""
         self.held: dict[tuple[str, str], dict[Lot, int]] = defaultdict(dict)

@@ -5,44 +5,67 @@ Part of naive.py, and under its rules: plain, from docs/protocol.md, and no code
 
 from __future__ import annotations
 
-from audit.naive_books import ADVANCE_BP, BASIS_POINTS, DEPOSIT_BP, POOL, NaiveBooks, ceil_share
+from collections.abc import Iterable
+
+from audit.naive_books import ADVANCE_BP, BASIS_POINTS, DEPOSIT_BP, POOL, Fault, NaiveBooks, ceil_share
 from ayni.v1 import result_pb2
+
+EXPIRY_PARTS_MAX = 1_024
 
 Vintages = dict[int, int]
 """Period → amount, all of one sign."""
 
 
-def close_period(books: NaiveBooks, result: result_pb2.Result) -> None:
-    """Settle every unit, and write what should be published into `result`."""
-    expired = _expire(books)
+def close_period(books: NaiveBooks, theirs: result_pb2.Result, result: result_pb2.Result) -> None:
+    """Settle every unit, and write what should be published into `result`; in `theirs`, what the log says, it
+    is said whose lots expired when not all were."""
+    if theirs.HasField("expired_part"):
+        result.expired_part.CopyFrom(theirs.expired_part)
+        _expire_part(books, theirs.expired_part.holdings)
+        if books.expiry_parts < EXPIRY_PARTS_MAX:
+            books.expiry_parts += 1
+            return
+    else:
+        for holder, class_id in list(books.held):
+            _expire(books, holder, class_id)
     settlement = result.settlement
     settlement.period = books.open_period
     settlement.time_ms = books.time_ms
     for unit in books.units:
-        figures = settlement.units.add(unit=unit, expired_minor=expired.get(unit, 0))
+        figures = settlement.units.add(unit=unit, expired_minor=books.expired[unit])
         _settle(books, unit, figures)
     books.contributed.clear()
     books.served.clear()
     books.unattested.clear()
     books.dues_made.clear()
+    books.expired.clear()
+    books.expiry_parts = 0
     books.settlements[books.open_period] = settlement.SerializeToString(deterministic=True)
     books.open_period += 1
 
 
-def _expire(books: NaiveBooks) -> dict[str, int]:
-    """S2: what is past its last day goes to the pool. Returns unit → value."""
-    expired: dict[str, int] = {}
-    today = books.today
-    units = {class_id: policy.unit for class_id, policy in books.classes.items() if policy.expires_after_days}
-    for (holder, class_id), lots in list(books.held.items()):
-        if holder == POOL or class_id not in units:
-            continue
-        for lot in [lot for lot in lots if 0 < lot.expires_on < today]:
-            unit, amount = units[class_id], lots[lot]
-            books.remove_lot(holder, class_id, lot, amount)
-            books.add_lot(POOL, class_id, lot, amount)
-            expired[unit] = expired.get(unit, 0) + amount
-    return expired
+def _expire_part(books: NaiveBooks, holdings: Iterable[result_pb2.ExpiredHolding]) -> None:
+    """S2: of these only, each of which had something to expire; ascending, none twice."""
+    before = ("", "")
+    for each in holdings:
+        key = each.class_id, each.holder
+        if key <= before or not _expire(books, each.holder, each.class_id):
+            raise Fault("expired_part", f"nothing of {each.class_id} expires of {each.holder}, or no more")
+        before = key
+
+
+def _expire(books: NaiveBooks, holder: str, class_id: str) -> bool:
+    """S2: what is past its last day goes to the pool. Returns whether anything was."""
+    if holder == POOL or not books.class_of(class_id).expires_after_days:
+        return False
+    lots = books.held.get((holder, class_id), {})
+    expired = [lot for lot in lots if books.is_expired(lot)]
+    for lot in expired:
+        amount = lots[lot]
+        books.remove_lot(holder, class_id, lot, amount)
+        books.add_lot(POOL, class_id, lot, amount)
+        books.expired[books.class_of(class_id).unit] += amount
+    return bool(expired)
 
 
 def _settle(books: NaiveBooks, unit: str, figures: result_pb2.UnitSettlement) -> None:

@@ -135,6 +135,7 @@ def _pool_unit(books: NaiveBooks, record: Any, unit: str) -> list[Figure]:
         ("dues", record.dues, -dues),
         ("outstanding", record.outstanding, outstanding),
         ("dues made", record.dues_made, books.dues_made.get(unit, 0)),
+        ("expired", record.expired, books.expired.get(unit, 0)),
     ]
 
 

@@ -59,6 +59,11 @@ CATEGORY_BYTES_MAX: Final = 32
 # State.
 LOTS_MAX: Final = 1_024
 LOTS_USED_MAX: Final = 16_384  # in one transaction
+EXPIRED_LOTS_MAX: Final = 4_096
+"""Lots of the holdings from which one close lets lots expire, but for the last one's (S2): to build a block
+of so much takes some 0.2 s, and to check it again."""
+EXPIRY_PARTS_MAX: Final = 1_024
+"""Closes that do only that, before one settles whatever is left of it."""
 HELD_CLASSES_MAX: Final = 64
 HELD_CLASSES_GIVEN_MAX: Final = 32  # what the receiver does not sign leaves room for what is earned
 ORGANISATIONS_MAX: Final = 4_096  # of one federation; a close looks at each

@@ -97,6 +97,7 @@ class PoolUnitRecord(NamedTuple):
     dues: int = 0
     outstanding: int = 0
     dues_made: int = 0
+    expired: int = 0
 
 
 class QuotaRecord(NamedTuple):
@@ -183,6 +184,7 @@ class PeriodRecord(NamedTuple):
     last_close_ms: int = 0
     expiry_done_until: int = 0
     opened_log_index: int = 0
+    expiry_parts: int = 0
 
 
 class ExpiryDayRecord(NamedTuple):
@@ -264,6 +266,7 @@ SCHEMAS.update(
             ("dues", "sint"),
             ("outstanding", "uint"),
             ("dues_made", "uint"),
+            ("expired", "uint"),
         ),
         QuotaRecord: Schema(_S.QuotaRecord, ("quota", "uint"), ("used", "uint")),
         ParameterRecord: Schema(_S.ParameterRecord, ("value_plus_one", "uint")),
@@ -302,6 +305,7 @@ SCHEMAS.update(
             ("last_close_ms", "uint"),
             ("expiry_done_until", "uint"),
             ("opened_log_index", "uint"),
+            ("expiry_parts", "uint"),
         ),
         ExpiryDayRecord: Schema(_S.ExpiryDayRecord, ("entries", "uint")),
         ExpiryEntry: Schema(_S.ExpiryEntry, ("holder", "text"), ("class_id", "text")),

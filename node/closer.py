@@ -2,7 +2,7 @@
 
 Decides when, and makes the transaction; the rules decide whether it is accepted. Every federation's node may
 do so, and whichever comes first closes: each waits a little longer than the one before it in the genesis.
-Never signs anything but a ClosePeriod of its own federation. Spec: docs/protocol.md S1.
+Never signs anything but a ClosePeriod of its own federation. Spec: docs/protocol.md S1, S2.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Final
 
 from ayni.v1 import keys_pb2, pool_pb2, transaction_pb2
+from ledger.records import PeriodRecord
 from proofs.domains import transaction_message
 from proofs.signing import SigningKey
 
@@ -30,25 +31,27 @@ class Closer:
         self._federation = federation
         self._wait_ms = member * STAGGER_MS
         self._key = key
-        self._period = 0
+        self._begun = (0, 0)
+        """The period last waited for, and how many closes it had had that only let lots expire (S2)."""
         self._next_ms = 0
 
-    def due(self, period: int | None, now_ms: int) -> bytes | None:
+    def due(self, period: PeriodRecord | None, now_ms: int) -> bytes | None:
         """The transaction to send now, if any; `period`: the open one when it may be closed, else None."""
         if period is None:
-            self._period = 0
+            self._begun = (0, 0)
             return None
-        if period != self._period:
-            self._period = period
+        begun = period.open_period, period.expiry_parts
+        if begun != self._begun:
+            self._begun = begun
             self._next_ms = now_ms + self._wait_ms
         if now_ms < self._next_ms:
             return None
         self._next_ms = now_ms + TRY_AGAIN_MS
-        return self._transaction(period, now_ms)
+        return self._transaction(*begun, now_ms)
 
-    def _transaction(self, period: int, now_ms: int) -> bytes:
-        # The nonce follows from the period, so that however often it is sent, it is accepted once (T4).
-        words = f"ayni/v1/close-period/{self._federation}/{period}".encode()
+    def _transaction(self, period: int, part: int, now_ms: int) -> bytes:
+        # The nonce follows from period and part, so that however often it is sent, it is accepted once (T4).
+        words = f"ayni/v1/close-period/{self._federation}/{period}/{part}".encode()
         body = transaction_pb2.Body(
             author=self._federation,
             nonce=sha256(words).digest()[:_NONCE_BYTES],

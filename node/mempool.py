@@ -22,8 +22,8 @@ RETRANSMIT_MS = 2_000
 RETRANSMIT_BATCH_MAX = 1_000
 PARSED_BYTES_MAX = 4 * 1024 * 1024
 PARSED_MAX = 20_000
-"""How many parsed transactions, and bytes of them, are remembered beside those that wait: the largest block's.
-Parsed, they take up to fifteen times as much memory."""
+"""How many parsed transactions, and bytes of them, are remembered beside those that wait: the largest
+block's. Parsed, they take up to fifteen times as much memory."""
 FINAL_BYTES_MAX = 8 * 1024 * 1024
 """How many bytes of what became final lately are remembered: peers send it again when it waited long."""
 

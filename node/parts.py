@@ -16,6 +16,7 @@ from ledger import books, limits, refusals
 from ledger.blocks import FinalBlock
 from ledger.chain import Chain
 from ledger.genesis import Founding
+from ledger.records import PeriodRecord
 from ledger.refusals import Refusal
 from node.log import Log
 from node.mempool import Mempool
@@ -143,10 +144,10 @@ class Parts:
             else:  # nothing to cover: no figure, rather than the last one
                 self.metrics.pool_coverage.remove(unit.code)
 
-    def period_due(self) -> int | None:
-        """The open period's number when it may be closed by now (S1), else None."""
+    def period_due(self) -> PeriodRecord | None:
+        """The open period when it may be closed by now (S1), else None."""
         state = self.chain.final_state()
         period = state.period()
         least_ms = books.parameter(state, genesis_pb2.PARAMETER_NAME_PERIOD_MIN_MS, "")
         due = self.clock_ms() - period.last_close_ms >= least_ms
-        return period.open_period if due else None
+        return period if due else None

@@ -97,16 +97,32 @@ REFUSAL_CODE_OVERFLOW: RefusalCode
 REFUSAL_CODE_INVARIANT: RefusalCode
 
 class Result(_message.Message):
-    __slots__ = ("lots_used", "issuer_only_lines", "deposits_minor", "settlement")
+    __slots__ = ("lots_used", "issuer_only_lines", "deposits_minor", "settlement", "expired_part")
     LOTS_USED_FIELD_NUMBER: _ClassVar[int]
     ISSUER_ONLY_LINES_FIELD_NUMBER: _ClassVar[int]
     DEPOSITS_MINOR_FIELD_NUMBER: _ClassVar[int]
     SETTLEMENT_FIELD_NUMBER: _ClassVar[int]
+    EXPIRED_PART_FIELD_NUMBER: _ClassVar[int]
     lots_used: _containers.RepeatedCompositeFieldContainer[LotUse]
     issuer_only_lines: _containers.RepeatedScalarFieldContainer[int]
     deposits_minor: _containers.RepeatedScalarFieldContainer[int]
     settlement: Settlement
-    def __init__(self, lots_used: _Optional[_Iterable[_Union[LotUse, _Mapping]]] = ..., issuer_only_lines: _Optional[_Iterable[int]] = ..., deposits_minor: _Optional[_Iterable[int]] = ..., settlement: _Optional[_Union[Settlement, _Mapping]] = ...) -> None: ...
+    expired_part: ExpiredPart
+    def __init__(self, lots_used: _Optional[_Iterable[_Union[LotUse, _Mapping]]] = ..., issuer_only_lines: _Optional[_Iterable[int]] = ..., deposits_minor: _Optional[_Iterable[int]] = ..., settlement: _Optional[_Union[Settlement, _Mapping]] = ..., expired_part: _Optional[_Union[ExpiredPart, _Mapping]] = ...) -> None: ...
+
+class ExpiredPart(_message.Message):
+    __slots__ = ("holdings",)
+    HOLDINGS_FIELD_NUMBER: _ClassVar[int]
+    holdings: _containers.RepeatedCompositeFieldContainer[ExpiredHolding]
+    def __init__(self, holdings: _Optional[_Iterable[_Union[ExpiredHolding, _Mapping]]] = ...) -> None: ...
+
+class ExpiredHolding(_message.Message):
+    __slots__ = ("class_id", "holder")
+    CLASS_ID_FIELD_NUMBER: _ClassVar[int]
+    HOLDER_FIELD_NUMBER: _ClassVar[int]
+    class_id: str
+    holder: str
+    def __init__(self, class_id: _Optional[str] = ..., holder: _Optional[str] = ...) -> None: ...
 
 class LotUse(_message.Message):
     __slots__ = ("line", "issuer", "amount_minor", "origin", "origin_line", "value_date", "expires_on", "issuer_only")

@@ -29,15 +29,15 @@ from ayni.v1 import members_pb2 as ayni_dot_v1_dot_members__pb2
 from ayni.v1 import result_pb2 as ayni_dot_v1_dot_result__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x61yni/v1/state.proto\x12\x07\x61yni.v1\x1a\x1a\x61yni/v1/entitlements.proto\x1a\x15\x61yni/v1/genesis.proto\x1a\x12\x61yni/v1/keys.proto\x1a\x15\x61yni/v1/members.proto\x1a\x14\x61yni/v1/result.proto\"3\n\rNetworkRecord\x12\x13\n\x0b\x66\x65\x64\x65rations\x18\x01 \x03(\t\x12\r\n\x05units\x18\x02 \x03(\t\"}\n\x10\x46\x65\x64\x65rationRecord\x12&\n\rdecision_keys\x18\x01 \x01(\x0b\x32\x0f.ayni.v1.KeySet\x12\x15\n\rconsensus_key\x18\x02 \x01(\x0c\x12\x13\n\x0bservice_key\x18\x03 \x01(\x0c\x12\x15\n\rorganisations\x18\x04 \x03(\t\"\x7f\n\rAccountRecord\x12\x1d\n\x04keys\x18\x01 \x01(\x0b\x32\x0f.ayni.v1.KeySet\x12\x12\n\ncommitment\x18\x02 \x01(\x0c\x12\x15\n\ropened_height\x18\x03 \x01(\x04\x12\x0e\n\x06\x63losed\x18\x04 \x01(\x08\x12\x14\n\x0cheld_classes\x18\x05 \x03(\t\"\xb5\x01\n\x12OrganisationRecord\x12\x12\n\naccredited\x18\x01 \x01(\x08\x12\x1b\n\x13\x61\x63\x63redited_until_ms\x18\x02 \x01(\x04\x12\x11\n\tsuspended\x18\x03 \x01(\x08\x12\x14\n\x0c\x63harter_hash\x18\x04 \x01(\x0c\x12\x15\n\ruser_seats_bp\x18\x05 \x01(\r\x12\x15\n\rnon_member_bp\x18\x06 \x01(\r\x12\x17\n\x0fhosted_accounts\x18\x07 \x01(\x04\"d\n\rBalanceRecord\x12\x0f\n\x07\x62\x61lance\x18\x01 \x01(\x12\x12\x14\n\x0c\x63redit_limit\x18\x02 \x01(\x04\x12\x17\n\x0fhas_upper_limit\x18\x03 \x01(\x08\x12\x13\n\x0bupper_limit\x18\x04 \x01(\x04\"\xa6\x01\n\x16OrganisationUnitRecord\x12\x0f\n\x07\x63\x65iling\x18\x01 \x01(\x04\x12\x13\n\x0boutstanding\x18\x02 \x01(\x04\x12\x0f\n\x07\x64\x65posit\x18\x03 \x01(\x04\x12\x1a\n\x04\x64ues\x18\x04 \x03(\x0b\x32\x0c.ayni.v1.Due\x12\x12\n\nunattested\x18\x05 \x01(\x04\x12\x15\n\rcontributions\x18\x06 \x01(\x04\x12\x0e\n\x06served\x18\x07 \x01(\x04\"%\n\x03\x44ue\x12\x0e\n\x06period\x18\x01 \x01(\x04\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x12\"X\n\x0ePoolUnitRecord\x12\x10\n\x08\x64\x65posits\x18\x01 \x01(\x04\x12\x0c\n\x04\x64ues\x18\x02 \x01(\x12\x12\x13\n\x0boutstanding\x18\x03 \x01(\x04\x12\x11\n\tdues_made\x18\x04 \x01(\x04\"*\n\x0bQuotaRecord\x12\r\n\x05quota\x18\x01 \x01(\x04\x12\x0c\n\x04used\x18\x02 \x01(\x04\")\n\x0fParameterRecord\x12\x16\n\x0evalue_plus_one\x18\x01 \x01(\x04\"<\n\nUnitRecord\x12\r\n\x05scale\x18\x01 \x01(\r\x12\x1f\n\x06nature\x18\x02 \x01(\x0e\x32\x0f.ayni.v1.Nature\"G\n\x0b\x43lassRecord\x12(\n\ndefinition\x18\x01 \x01(\x0b\x32\x14.ayni.v1.DefineClass\x12\x0e\n\x06issued\x18\x02 \x01(\x08\"o\n\x0eIssuanceRecord\x12\x0e\n\x06issued\x18\x01 \x01(\x04\x12\x10\n\x08redeemed\x18\x02 \x01(\x04\x12\x13\n\x0b\x62ought_back\x18\x03 \x01(\x04\x12\x11\n\tcancelled\x18\x04 \x01(\x04\x12\x13\n\x0boutstanding\x18\x05 \x01(\x04\"+\n\rHoldingRecord\x12\x1a\n\x04lots\x18\x01 \x03(\x0b\x32\x0c.ayni.v1.Lot\"\x87\x01\n\x03Lot\x12\x0e\n\x06issuer\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x04\x12\x0e\n\x06origin\x18\x03 \x01(\x04\x12\x13\n\x0borigin_line\x18\x04 \x01(\r\x12\x12\n\nvalue_date\x18\x05 \x01(\r\x12\x12\n\nexpires_on\x18\x06 \x01(\r\x12\x13\n\x0bissuer_only\x18\x07 \x01(\x08\">\n\x0eReversedRecord\x12\x0e\n\x06\x61mount\x18\x01 \x01(\x04\x12\x0f\n\x07\x64\x65posit\x18\x02 \x01(\x04\x12\x0b\n\x03\x66\x65\x65\x18\x03 \x01(\x04\"\x8c\x01\n\x15PendingDecisionRecord\x12#\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x11.ayni.v1.Decision\x12\'\n\x06status\x18\x02 \x01(\x0e\x32\x17.ayni.v1.DecisionStatus\x12%\n\x0bvoid_reason\x18\x03 \x01(\x0b\x32\x10.ayni.v1.Refusal\"$\n\x12\x44ueDecisionsRecord\x12\x0e\n\x06tx_ids\x18\x01 \x03(\x0c\"o\n\x0cPeriodRecord\x12\x13\n\x0bopen_period\x18\x01 \x01(\x04\x12\x15\n\rlast_close_ms\x18\x02 \x01(\x04\x12\x19\n\x11\x65xpiry_done_until\x18\x03 \x01(\r\x12\x18\n\x10opened_log_index\x18\x04 \x01(\x04\"\"\n\x0f\x45xpiryDayRecord\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x04\"9\n\x10\x45xpiryPageRecord\x12%\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x14.ayni.v1.ExpiryEntry\"/\n\x0b\x45xpiryEntry\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\";\n\x10SettlementRecord\x12\'\n\nsettlement\x18\x01 \x01(\x0b\x32\x13.ayni.v1.Settlement*\x87\x01\n\x0e\x44\x65\x63isionStatus\x12\x1f\n\x1b\x44\x45\x43ISION_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44\x45\x43ISION_STATUS_PENDING\x10\x01\x12\x1d\n\x19\x44\x45\x43ISION_STATUS_EFFECTIVE\x10\x02\x12\x18\n\x14\x44\x45\x43ISION_STATUS_VOID\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x61yni/v1/state.proto\x12\x07\x61yni.v1\x1a\x1a\x61yni/v1/entitlements.proto\x1a\x15\x61yni/v1/genesis.proto\x1a\x12\x61yni/v1/keys.proto\x1a\x15\x61yni/v1/members.proto\x1a\x14\x61yni/v1/result.proto\"3\n\rNetworkRecord\x12\x13\n\x0b\x66\x65\x64\x65rations\x18\x01 \x03(\t\x12\r\n\x05units\x18\x02 \x03(\t\"}\n\x10\x46\x65\x64\x65rationRecord\x12&\n\rdecision_keys\x18\x01 \x01(\x0b\x32\x0f.ayni.v1.KeySet\x12\x15\n\rconsensus_key\x18\x02 \x01(\x0c\x12\x13\n\x0bservice_key\x18\x03 \x01(\x0c\x12\x15\n\rorganisations\x18\x04 \x03(\t\"\x7f\n\rAccountRecord\x12\x1d\n\x04keys\x18\x01 \x01(\x0b\x32\x0f.ayni.v1.KeySet\x12\x12\n\ncommitment\x18\x02 \x01(\x0c\x12\x15\n\ropened_height\x18\x03 \x01(\x04\x12\x0e\n\x06\x63losed\x18\x04 \x01(\x08\x12\x14\n\x0cheld_classes\x18\x05 \x03(\t\"\xb5\x01\n\x12OrganisationRecord\x12\x12\n\naccredited\x18\x01 \x01(\x08\x12\x1b\n\x13\x61\x63\x63redited_until_ms\x18\x02 \x01(\x04\x12\x11\n\tsuspended\x18\x03 \x01(\x08\x12\x14\n\x0c\x63harter_hash\x18\x04 \x01(\x0c\x12\x15\n\ruser_seats_bp\x18\x05 \x01(\r\x12\x15\n\rnon_member_bp\x18\x06 \x01(\r\x12\x17\n\x0fhosted_accounts\x18\x07 \x01(\x04\"d\n\rBalanceRecord\x12\x0f\n\x07\x62\x61lance\x18\x01 \x01(\x12\x12\x14\n\x0c\x63redit_limit\x18\x02 \x01(\x04\x12\x17\n\x0fhas_upper_limit\x18\x03 \x01(\x08\x12\x13\n\x0bupper_limit\x18\x04 \x01(\x04\"\xa6\x01\n\x16OrganisationUnitRecord\x12\x0f\n\x07\x63\x65iling\x18\x01 \x01(\x04\x12\x13\n\x0boutstanding\x18\x02 \x01(\x04\x12\x0f\n\x07\x64\x65posit\x18\x03 \x01(\x04\x12\x1a\n\x04\x64ues\x18\x04 \x03(\x0b\x32\x0c.ayni.v1.Due\x12\x12\n\nunattested\x18\x05 \x01(\x04\x12\x15\n\rcontributions\x18\x06 \x01(\x04\x12\x0e\n\x06served\x18\x07 \x01(\x04\"%\n\x03\x44ue\x12\x0e\n\x06period\x18\x01 \x01(\x04\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x12\"i\n\x0ePoolUnitRecord\x12\x10\n\x08\x64\x65posits\x18\x01 \x01(\x04\x12\x0c\n\x04\x64ues\x18\x02 \x01(\x12\x12\x13\n\x0boutstanding\x18\x03 \x01(\x04\x12\x11\n\tdues_made\x18\x04 \x01(\x04\x12\x0f\n\x07\x65xpired\x18\x05 \x01(\x04\"*\n\x0bQuotaRecord\x12\r\n\x05quota\x18\x01 \x01(\x04\x12\x0c\n\x04used\x18\x02 \x01(\x04\")\n\x0fParameterRecord\x12\x16\n\x0evalue_plus_one\x18\x01 \x01(\x04\"<\n\nUnitRecord\x12\r\n\x05scale\x18\x01 \x01(\r\x12\x1f\n\x06nature\x18\x02 \x01(\x0e\x32\x0f.ayni.v1.Nature\"G\n\x0b\x43lassRecord\x12(\n\ndefinition\x18\x01 \x01(\x0b\x32\x14.ayni.v1.DefineClass\x12\x0e\n\x06issued\x18\x02 \x01(\x08\"o\n\x0eIssuanceRecord\x12\x0e\n\x06issued\x18\x01 \x01(\x04\x12\x10\n\x08redeemed\x18\x02 \x01(\x04\x12\x13\n\x0b\x62ought_back\x18\x03 \x01(\x04\x12\x11\n\tcancelled\x18\x04 \x01(\x04\x12\x13\n\x0boutstanding\x18\x05 \x01(\x04\"+\n\rHoldingRecord\x12\x1a\n\x04lots\x18\x01 \x03(\x0b\x32\x0c.ayni.v1.Lot\"\x87\x01\n\x03Lot\x12\x0e\n\x06issuer\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\x04\x12\x0e\n\x06origin\x18\x03 \x01(\x04\x12\x13\n\x0borigin_line\x18\x04 \x01(\r\x12\x12\n\nvalue_date\x18\x05 \x01(\r\x12\x12\n\nexpires_on\x18\x06 \x01(\r\x12\x13\n\x0bissuer_only\x18\x07 \x01(\x08\">\n\x0eReversedRecord\x12\x0e\n\x06\x61mount\x18\x01 \x01(\x04\x12\x0f\n\x07\x64\x65posit\x18\x02 \x01(\x04\x12\x0b\n\x03\x66\x65\x65\x18\x03 \x01(\x04\"\x8c\x01\n\x15PendingDecisionRecord\x12#\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x11.ayni.v1.Decision\x12\'\n\x06status\x18\x02 \x01(\x0e\x32\x17.ayni.v1.DecisionStatus\x12%\n\x0bvoid_reason\x18\x03 \x01(\x0b\x32\x10.ayni.v1.Refusal\"$\n\x12\x44ueDecisionsRecord\x12\x0e\n\x06tx_ids\x18\x01 \x03(\x0c\"\x85\x01\n\x0cPeriodRecord\x12\x13\n\x0bopen_period\x18\x01 \x01(\x04\x12\x15\n\rlast_close_ms\x18\x02 \x01(\x04\x12\x19\n\x11\x65xpiry_done_until\x18\x03 \x01(\r\x12\x18\n\x10opened_log_index\x18\x04 \x01(\x04\x12\x14\n\x0c\x65xpiry_parts\x18\x05 \x01(\r\"\"\n\x0f\x45xpiryDayRecord\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x04\"9\n\x10\x45xpiryPageRecord\x12%\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x14.ayni.v1.ExpiryEntry\"/\n\x0b\x45xpiryEntry\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x10\n\x08\x63lass_id\x18\x02 \x01(\t\";\n\x10SettlementRecord\x12\'\n\nsettlement\x18\x01 \x01(\x0b\x32\x13.ayni.v1.Settlement*\x87\x01\n\x0e\x44\x65\x63isionStatus\x12\x1f\n\x1b\x44\x45\x43ISION_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44\x45\x43ISION_STATUS_PENDING\x10\x01\x12\x1d\n\x19\x44\x45\x43ISION_STATUS_EFFECTIVE\x10\x02\x12\x18\n\x14\x44\x45\x43ISION_STATUS_VOID\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ayni.v1.state_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DECISIONSTATUS']._serialized_start=2123
-  _globals['_DECISIONSTATUS']._serialized_end=2258
+  _globals['_DECISIONSTATUS']._serialized_start=2163
+  _globals['_DECISIONSTATUS']._serialized_end=2298
   _globals['_NETWORKRECORD']._serialized_start=148
   _globals['_NETWORKRECORD']._serialized_end=199
   _globals['_FEDERATIONRECORD']._serialized_start=201
@@ -53,35 +53,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DUE']._serialized_start=912
   _globals['_DUE']._serialized_end=949
   _globals['_POOLUNITRECORD']._serialized_start=951
-  _globals['_POOLUNITRECORD']._serialized_end=1039
-  _globals['_QUOTARECORD']._serialized_start=1041
-  _globals['_QUOTARECORD']._serialized_end=1083
-  _globals['_PARAMETERRECORD']._serialized_start=1085
-  _globals['_PARAMETERRECORD']._serialized_end=1126
-  _globals['_UNITRECORD']._serialized_start=1128
-  _globals['_UNITRECORD']._serialized_end=1188
-  _globals['_CLASSRECORD']._serialized_start=1190
-  _globals['_CLASSRECORD']._serialized_end=1261
-  _globals['_ISSUANCERECORD']._serialized_start=1263
-  _globals['_ISSUANCERECORD']._serialized_end=1374
-  _globals['_HOLDINGRECORD']._serialized_start=1376
-  _globals['_HOLDINGRECORD']._serialized_end=1419
-  _globals['_LOT']._serialized_start=1422
-  _globals['_LOT']._serialized_end=1557
-  _globals['_REVERSEDRECORD']._serialized_start=1559
-  _globals['_REVERSEDRECORD']._serialized_end=1621
-  _globals['_PENDINGDECISIONRECORD']._serialized_start=1624
-  _globals['_PENDINGDECISIONRECORD']._serialized_end=1764
-  _globals['_DUEDECISIONSRECORD']._serialized_start=1766
-  _globals['_DUEDECISIONSRECORD']._serialized_end=1802
-  _globals['_PERIODRECORD']._serialized_start=1804
-  _globals['_PERIODRECORD']._serialized_end=1915
-  _globals['_EXPIRYDAYRECORD']._serialized_start=1917
-  _globals['_EXPIRYDAYRECORD']._serialized_end=1951
-  _globals['_EXPIRYPAGERECORD']._serialized_start=1953
-  _globals['_EXPIRYPAGERECORD']._serialized_end=2010
-  _globals['_EXPIRYENTRY']._serialized_start=2012
-  _globals['_EXPIRYENTRY']._serialized_end=2059
-  _globals['_SETTLEMENTRECORD']._serialized_start=2061
-  _globals['_SETTLEMENTRECORD']._serialized_end=2120
+  _globals['_POOLUNITRECORD']._serialized_end=1056
+  _globals['_QUOTARECORD']._serialized_start=1058
+  _globals['_QUOTARECORD']._serialized_end=1100
+  _globals['_PARAMETERRECORD']._serialized_start=1102
+  _globals['_PARAMETERRECORD']._serialized_end=1143
+  _globals['_UNITRECORD']._serialized_start=1145
+  _globals['_UNITRECORD']._serialized_end=1205
+  _globals['_CLASSRECORD']._serialized_start=1207
+  _globals['_CLASSRECORD']._serialized_end=1278
+  _globals['_ISSUANCERECORD']._serialized_start=1280
+  _globals['_ISSUANCERECORD']._serialized_end=1391
+  _globals['_HOLDINGRECORD']._serialized_start=1393
+  _globals['_HOLDINGRECORD']._serialized_end=1436
+  _globals['_LOT']._serialized_start=1439
+  _globals['_LOT']._serialized_end=1574
+  _globals['_REVERSEDRECORD']._serialized_start=1576
+  _globals['_REVERSEDRECORD']._serialized_end=1638
+  _globals['_PENDINGDECISIONRECORD']._serialized_start=1641
+  _globals['_PENDINGDECISIONRECORD']._serialized_end=1781
+  _globals['_DUEDECISIONSRECORD']._serialized_start=1783
+  _globals['_DUEDECISIONSRECORD']._serialized_end=1819
+  _globals['_PERIODRECORD']._serialized_start=1822
+  _globals['_PERIODRECORD']._serialized_end=1955
+  _globals['_EXPIRYDAYRECORD']._serialized_start=1957
+  _globals['_EXPIRYDAYRECORD']._serialized_end=1991
+  _globals['_EXPIRYPAGERECORD']._serialized_start=1993
+  _globals['_EXPIRYPAGERECORD']._serialized_end=2050
+  _globals['_EXPIRYENTRY']._serialized_start=2052
+  _globals['_EXPIRYENTRY']._serialized_end=2099
+  _globals['_SETTLEMENTRECORD']._serialized_start=2101
+  _globals['_SETTLEMENTRECORD']._serialized_end=2160
 # @@protoc_insertion_point(module_scope)

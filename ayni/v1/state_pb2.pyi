@@ -114,16 +114,18 @@ class Due(_message.Message):
     def __init__(self, period: _Optional[int] = ..., amount: _Optional[int] = ...) -> None: ...
 
 class PoolUnitRecord(_message.Message):
-    __slots__ = ("deposits", "dues", "outstanding", "dues_made")
+    __slots__ = ("deposits", "dues", "outstanding", "dues_made", "expired")
     DEPOSITS_FIELD_NUMBER: _ClassVar[int]
     DUES_FIELD_NUMBER: _ClassVar[int]
     OUTSTANDING_FIELD_NUMBER: _ClassVar[int]
     DUES_MADE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRED_FIELD_NUMBER: _ClassVar[int]
     deposits: int
     dues: int
     outstanding: int
     dues_made: int
-    def __init__(self, deposits: _Optional[int] = ..., dues: _Optional[int] = ..., outstanding: _Optional[int] = ..., dues_made: _Optional[int] = ...) -> None: ...
+    expired: int
+    def __init__(self, deposits: _Optional[int] = ..., dues: _Optional[int] = ..., outstanding: _Optional[int] = ..., dues_made: _Optional[int] = ..., expired: _Optional[int] = ...) -> None: ...
 
 class QuotaRecord(_message.Message):
     __slots__ = ("quota", "used")
@@ -220,16 +222,18 @@ class DueDecisionsRecord(_message.Message):
     def __init__(self, tx_ids: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class PeriodRecord(_message.Message):
-    __slots__ = ("open_period", "last_close_ms", "expiry_done_until", "opened_log_index")
+    __slots__ = ("open_period", "last_close_ms", "expiry_done_until", "opened_log_index", "expiry_parts")
     OPEN_PERIOD_FIELD_NUMBER: _ClassVar[int]
     LAST_CLOSE_MS_FIELD_NUMBER: _ClassVar[int]
     EXPIRY_DONE_UNTIL_FIELD_NUMBER: _ClassVar[int]
     OPENED_LOG_INDEX_FIELD_NUMBER: _ClassVar[int]
+    EXPIRY_PARTS_FIELD_NUMBER: _ClassVar[int]
     open_period: int
     last_close_ms: int
     expiry_done_until: int
     opened_log_index: int
-    def __init__(self, open_period: _Optional[int] = ..., last_close_ms: _Optional[int] = ..., expiry_done_until: _Optional[int] = ..., opened_log_index: _Optional[int] = ...) -> None: ...
+    expiry_parts: int
+    def __init__(self, open_period: _Optional[int] = ..., last_close_ms: _Optional[int] = ..., expiry_done_until: _Optional[int] = ..., opened_log_index: _Optional[int] = ..., expiry_parts: _Optional[int] = ...) -> None: ...
 
 class ExpiryDayRecord(_message.Message):
     __slots__ = ("entries",)

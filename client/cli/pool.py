@@ -133,5 +133,13 @@ def close_period_command(writing: Writing, period: int | None, author: str) -> N
     federation = author or federation_here(context, "", service=True)
     number = period or context.client.pool().period.open_period
     outcome = writing.send(transactions.close_period(federation, number, writing.stamp()))
-    if outcome is not None and not context.as_json:
+    if outcome is None or context.as_json:
+        return
+    result = outcome.result
+    if result is not None and result.HasField("expired_part") and not result.HasField("settlement"):  # S2
+        context.output.notice(
+            f"period {number} is still open: so much has expired that only a part of it went to the pool;"
+            " close it again, or let the nodes do so"
+        )
+    else:
         context.output.notice(f"period {number} is settled: see `ayni pool settlements --period {number}`")

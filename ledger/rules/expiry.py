@@ -6,7 +6,6 @@ day 0, at which every close looks first. An entry whose lots are gone is harmles
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import chain
 from typing import Final
 
@@ -34,16 +33,26 @@ def index_expiry(state: State, day: int, today: int, class_id: str, holders: lis
     state.put(records.expiry_day_key(day), ExpiryDayRecord(entries))
 
 
-def take_expired(state: State, until: int) -> Iterator[ExpiryEntry]:
-    """The entries of what was late, then of each day up to and with `until`; removes the pages."""
+def take_expired(state: State, until: int) -> tuple[list[ExpiryEntry], bool]:
+    """Entries of what was late, then of each day up to and with `until`, as many as their holdings have
+    `EXPIRED_LOTS_MAX` lots together, and whether these are all; removes them from the pages."""
     until = min(until, limits.EXPIRY_DAY_MAX)  # block time can be any number of days beyond it
+    taken: list[ExpiryEntry] = []
+    left = limits.EXPIRED_LOTS_MAX
     for day in chain((_LATE,), range(max(1, state.period().expiry_done_until), until + 1)):
-        key = records.expiry_day_key(day)
-        entries = state.get(ExpiryDayRecord, key).entries
-        if not entries:
-            continue
-        state.put(key, ExpiryDayRecord())
-        for page in range(-(-entries // _PAGE)):
+        day_key = records.expiry_day_key(day)
+        entries = state.get(ExpiryDayRecord, day_key).entries
+        while entries:
+            if left <= 0:
+                return taken, False
+            page = (entries - 1) // _PAGE  # the last one: what stays is in order from the first
             page_key = records.expiry_page_key(day, page)
-            yield from state.get(ExpiryPageRecord, page_key).entries
-            state.put(page_key, ExpiryPageRecord())
+            kept = list(state.get(ExpiryPageRecord, page_key).entries)
+            while kept and left > 0:
+                entry = kept.pop()
+                left -= max(1, len(state.holding(entry.holder, entry.class_id).lots))
+                taken.append(entry)
+            entries = page * _PAGE + len(kept)
+            state.put(page_key, ExpiryPageRecord(tuple(kept)))
+            state.put(day_key, ExpiryDayRecord(entries))
+    return taken, True

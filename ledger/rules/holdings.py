@@ -282,10 +282,10 @@ class ClassBook:
             return None
         state = self._context.state
         key = records.pool_unit_key(self.policy.unit)
-        deposits, dues, outstanding, dues_made = state.get(PoolUnitRecord, key)
-        outstanding += change
-        dues_made += self._dues_made
-        state.put(key, PoolUnitRecord(deposits, dues, outstanding, dues_made))
+        before = state.get(PoolUnitRecord, key)
+        outstanding = before.outstanding + change
+        dues_made = before.dues_made + self._dues_made
+        state.put(key, before._replace(outstanding=outstanding, dues_made=dues_made))
         if max(outstanding, dues_made) > limits.TOTAL_MAX:
             return self._overflow("what is outstanding or was made due")
         return None

@@ -44,9 +44,13 @@ def _close_period(context: Context, author: str, payload: Any) -> Refusal | None
     if refusal := _check_period(context, payload.period):
         return refusal
     state = context.state
-    expired = _expire(context)
-    if isinstance(expired, Refusal):
-        return expired
+    is_all = _expire(context)
+    if isinstance(is_all, Refusal):
+        return is_all
+    period = state.period()
+    if not is_all and period.expiry_parts < limits.EXPIRY_PARTS_MAX:
+        state.put(records.PERIOD_KEY, period._replace(expiry_parts=period.expiry_parts + 1))
+        return None
     settlement = result_pb2.Settlement(period=payload.period, time_ms=context.time_ms)
     organisations = sorted(
         [
@@ -57,7 +61,7 @@ def _close_period(context: Context, author: str, payload: Any) -> Refusal | None
     )
     for unit in state.unit_codes():
         close = _UnitClose(context, unit, organisations)
-        if refusal := close.settle(settlement.units.add(unit=unit, expired_minor=expired.get(unit, 0))):
+        if refusal := close.settle(settlement.units.add(unit=unit)):
             return refusal
     # S9
     context.result.settlement.CopyFrom(settlement)
@@ -65,8 +69,7 @@ def _close_period(context: Context, author: str, payload: Any) -> Refusal | None
         records.settlement_key(payload.period),
         records.SettlementRecord(settlement.SerializeToString(deterministic=True)),
     )
-    period = state.period()
-    looked_until = max(period.expiry_done_until, context.today - 1)
+    looked_until = max(period.expiry_done_until, context.today - 1) if is_all else period.expiry_done_until
     opened = records.PeriodRecord(
         period.open_period + 1, context.time_ms, looked_until, context.log_index + 1
     )
@@ -96,22 +99,32 @@ def _check_period(context: Context, number: int) -> Refusal | None:
     return None
 
 
-def _expire(context: Context) -> dict[str, int] | Refusal:
-    """S2: what expired goes to the pool. Returns unit → value."""
+def _expire(context: Context) -> bool | Refusal:
+    """S2: what expired goes to the pool, or as much of it as one close does. Returns whether that was all."""
+    state = context.state
+    entries, is_all = take_expired(state, context.today - 1)
     holders: dict[str, set[str]] = defaultdict(set)
-    for entry in take_expired(context.state, context.today - 1):
+    for entry in entries:
         holders[entry.class_id].add(entry.holder)
-    expired: dict[str, int] = defaultdict(int)
+    part = result_pb2.ExpiredPart()
     for class_id in sorted(holders):
-        policy = find_class(context.state, class_id, "close_period")
+        policy = find_class(state, class_id, "close_period")
         if isinstance(policy, Refusal):
             return policy
         book = ClassBook(context, policy, "close_period")
+        expired = 0
         for holder in sorted(holders[class_id]):
-            expired[policy.unit] += book.expire(holder)
+            if amount := book.expire(holder):
+                part.holdings.add(class_id=class_id, holder=holder)
+                expired += amount
         if refusal := book.write():
             return refusal
-    return expired
+        if expired:
+            pool = state.pool_unit(policy.unit)
+            state.put(records.pool_unit_key(policy.unit), pool._replace(expired=pool.expired + expired))
+    if not is_all:
+        context.result.expired_part.CopyFrom(part)
+    return is_all
 
 
 _NOTHING: Final = OrganisationUnitRecord()
@@ -284,8 +297,9 @@ class _UnitClose:
                 for due in self._dues[organisation]:
                     by_vintage[due.period] -= due.amount
         pool = state.pool_unit(unit)
-        if pool.dues_made:
-            state.put(records.pool_unit_key(unit), pool._replace(dues_made=0))
+        if pool.dues_made or pool.expired:
+            state.put(records.pool_unit_key(unit), pool._replace(dues_made=0, expired=0))
+        figures.expired_minor = pool.expired
         figures.pool_balance_minor = state.balance(limits.POOL, unit).balance
         figures.deposits_minor = pool.deposits
         figures.outstanding_minor = pool.outstanding

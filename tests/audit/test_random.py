@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from audit import verify_export
+from audit import naive_close, verify_export
 from ayni.v1 import entitlements_pb2 as ent
+from ayni.v1.result_pb2 import Result
+from ledger import limits
 from ledger.rule import ParsedTransaction
 from tests.audit.history import (
     DAY_MS,
@@ -77,14 +79,13 @@ class RandomYear:
         self.history.block(self.history.tx(owner, define_class=policy))
 
     def run(self) -> History:
-        period = 1
         for number in range(BLOCKS):
             skip, final = self.chance.choice([0, 0, 1, 2]), self.chance.random() < 0.7
             if number % 12 == 11:
+                period = self.history.chain.final_state().period().open_period
                 body = self.history.body("quebec", close_period={"period": period})
                 body.expires_at_ms += 4 * DAY_MS
                 self._block([self.history.sign(body, "quebec/service")], skip, final)
-                period += 1
             else:
                 wanted = [self.transactions.any() for _ in range(self.chance.randrange(1, 9))]
                 self._block(wanted, skip, final)
@@ -100,6 +101,22 @@ class RandomYear:
             self.kinds[tx.kind] = self.kinds.get(tx.kind, 0) + 1
             if tx.kind in ("transfer", "issue_entitlements", "record_service", "redeem_entitlements"):
                 self.transactions.reversible.append(tx)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_they_agree_on_closes_in_parts(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S2: as with a hundred thousand holdings that expire."""
+    monkeypatch.setattr(limits, "EXPIRED_LOTS_MAX", 1)
+    for module in (limits, naive_close):
+        monkeypatch.setattr(module, "EXPIRY_PARTS_MAX", 1)
+    history = RandomYear(seed).run()
+
+    report = verify_export(history.export(tmp_path / "export"), history.hash)
+
+    assert report.findings == []
+    results = [Result.FromString(entry.result) for block in history.finals for entry in block.entries]
+    parts = [each for each in results if each.HasField("expired_part")]
+    assert {each.HasField("settlement") for each in parts} == {True, False}
 
 
 @pytest.mark.parametrize("seed", range(4))
