@@ -118,12 +118,8 @@ class Round:
         kind, view = certificate.kind, certificate.view
         held = self.store.held(kind, view)
         if held is not None or view <= self.tree.tip.view:
-            if held is not None and kind == VOTE_KIND_FINALIZE and held.digest != certificate.digest:
-                self.execution.halt(
-                    ALARM_SAFETY,
-                    f"two blocks of view {view} are final, {held.digest.hex()} and "
-                    f"{certificate.digest.hex()}: more than a third of the members are faulty",
-                )
+            if held is not None and held.digest != certificate.digest:
+                self._contradicted(held, certificate)
             return
         final_view = self.store.final_view
         if view > final_view - EVIDENCE_VIEWS:
@@ -151,6 +147,18 @@ class Round:
         elif view >= self.view:
             self.views_nullified += 1
         self.enter(view + 1, woken=kind == VOTE_KIND_NULLIFY)
+
+    def _contradicted(self, held: Certificate, other: Certificate) -> None:
+        """Keep the proof that more than a third of the members are faulty; if two blocks are final, stop."""
+        for certificate in (held, other):
+            for evidence in self.pool.absorb(certificate):
+                self._report(evidence)
+        if held.kind == VOTE_KIND_FINALIZE:
+            self.execution.halt(
+                ALARM_SAFETY,
+                f"two blocks of view {held.view} are final, {held.digest.hex()} and "
+                f"{other.digest.hex()}: more than a third of the members are faulty",
+            )
 
     def enter(self, view: int, *, woken: bool) -> None:
         """Enter `view`, unless this or a later one is entered: max(current, v + 1) (C4, C5)."""

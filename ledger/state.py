@@ -16,6 +16,7 @@ from proofs import statetree
 
 R = TypeVar("R", bound=tuple[Any, ...])
 _RECENT_RECORDS_MAX: Final = 32_768
+"""Each lot of a holding counts as one more: with a thousand of them it takes a quarter of a megabyte."""
 
 
 class LoggedTransaction(NamedTuple):
@@ -107,6 +108,8 @@ class Base:
         self._recent: dict[bytes, tuple[Any, ...]] = {}
         self._older: dict[bytes, tuple[Any, ...]] = {}
         """What was recent before: forgotten all at once, but for what is asked for again by then."""
+        self._lots = 0
+        """In what is recent."""
 
     def record(self, record_type: type[R], key: bytes) -> R:
         """The record at `key`, its default when absent."""
@@ -117,17 +120,22 @@ class Base:
                 value = self._value_of(key)
                 found = record_type() if value is None else records.decode(record_type, value)
             self._recent[key] = found
+            if record_type is records.HoldingRecord:
+                self._lots += len(found[0])
             self._make_room()
         return cast(R, found)
 
     def advance(self, writes: dict[bytes, tuple[Any, ...]]) -> None:
         """Takes over what a block that became final wrote."""
         self._recent.update(writes)
+        self._lots += sum(
+            [len(record[0]) for record in writes.values() if type(record) is records.HoldingRecord]
+        )
         self._make_room()
 
     def _make_room(self) -> None:
-        if len(self._recent) >= _RECENT_RECORDS_MAX:
-            self._older, self._recent = self._recent, {}
+        if len(self._recent) + self._lots >= _RECENT_RECORDS_MAX:
+            self._older, self._recent, self._lots = self._recent, {}, 0
 
 
 class Overlay:

@@ -44,13 +44,15 @@ def parse_transactions(
 
 
 def signatures_verify(raws: Iterable[bytes], genesis_hash: bytes) -> bool:
-    """Whether every signature in `raws` verifies, and nothing else of them: neither their form (T1) nor the
-    signatures' order (T3). Never raises."""
+    """Whether every signature in `raws` verifies, and of each there are not too many; nothing else: neither
+    their form (T1) nor the signatures' order (T3). Never raises."""
     try:
         for raw in raws:
             if len(raw) > limits.TRANSACTION_BYTES_MAX:
                 return False
             signed = check(transaction_pb2.SignedTransaction, raw, limits.SIGNED_FIELDS_MAX)
+            if len(signed.signatures) > limits.SIGNATURES_MAX:
+                return False
             message = domains.transaction_message(genesis_hash, signed.body)
             for each in signed.signatures[:]:
                 verify(each.public_key, message, each.signature)

@@ -24,6 +24,7 @@ from ledger.refusals import Refusal
 from node.calls import Calls, Streams
 from node.closer import Closer
 from node.loop import Halt, Loop
+from node.mempool import Taken
 from node.metrics import MetricsServer
 from node.peers import PeerNetwork
 from node.services import admin, health, ledger
@@ -209,9 +210,9 @@ class Node:
         if isinstance(tx, Refusal):
             self.parts.warn("close_period", f"this node cannot close periods: {tx.message}")
             return
-        self.parts.mempool.add(tx, now_ms, is_local=True)
-        self.parts.log.info("closing_period", period=tx.payload.period, tx_id=tx.tx_id.hex())
-        self.loop.forward([raw])
+        if self.parts.mempool.add(tx, now_ms, is_local=True) is Taken.NEW:
+            self.parts.log.info("closing_period", period=tx.payload.period, tx_id=tx.tx_id.hex())
+            self.loop.forward([raw])
 
     def _refuse_now(self, tx_id: bytes) -> Refusal | None:
         refusal = self._prepared.application.refusal_of(tx_id)

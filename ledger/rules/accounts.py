@@ -62,6 +62,11 @@ def _new_account_fields(new: members_pb2.NewAccount, path: str) -> Iterator[Refu
     yield from _limits_fields(new.limits, path, least=0)
 
 
+def _account_limits_fields(named: members_pb2.AccountLimits, path: str) -> Iterator[Refusal | None]:
+    yield fields.account(named.account, f"{path}.account")
+    yield from _limits_fields(named.limits, path, least=1)
+
+
 def _limits_fields(named: Sequence[members_pb2.Limit], path: str, least: int) -> Iterator[Refusal | None]:
     yield fields.count(named, f"{path}.limits", limits.UNITS_MAX, least)
     for i, limit in enumerate(named):
@@ -286,10 +291,7 @@ def _set_fields(payload: members_pb2.SetLimits) -> Refusal | None:
         or foremost(
             refusal
             for i, named in enumerate(payload.accounts)
-            for refusal in (
-                fields.account(named.account, f"{path}[{i}].account"),
-                *_limits_fields(named.limits, f"{path}[{i}]", least=1),
-            )
+            for refusal in _account_limits_fields(named, f"{path}[{i}]")
         )
         or _ascending([named.account for named in payload.accounts], path, ".account")
     )

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ledger.refusals import Refusal
+from ledger.refusals import FIELD_INVALID, Refusal
 
 
 def foremost(found: Iterable[Refusal | None]) -> Refusal | None:
     """T7: the refusal with the lowest code; of several, the first in the order of the body."""
-    return min((refusal for refusal in found if refusal is not None), key=_code, default=None)
+    first: Refusal | None = None
+    for refusal in found:
+        if refusal is not None and (first is None or refusal.code < first.code):
+            if (
+                refusal.code <= FIELD_INVALID
+            ):  # what is found in a body has no lower: a megabyte has many of it
+                return refusal
+            first = refusal
+    return first
 
 
 def within(refusal: Refusal, field: str) -> Refusal:
     """The refusal of a part, said of the whole: its field's path continues `field`."""
     return refusal._replace(field=f"{field}.{refusal.field}" if refusal.field else field)
-
-
-def _code(refusal: Refusal) -> int:
-    return refusal.code

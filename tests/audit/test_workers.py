@@ -158,6 +158,19 @@ def test_what_workers_verified_is_judged_as_it_would_be_without_them() -> None:
         assert [isinstance(tx, Refusal) for tx in judged] == [each is wrong] * len(each)
 
 
+def test_of_too_many_signatures_none_is_verified() -> None:
+    """A frame has room for forty thousand, which would take a worker two seconds."""
+    raw = next(raw for block in year().blocks for raw in BlockBody.FromString(block.body).transactions)
+    signed = SignedTransaction.FromString(raw)
+    del signed.signatures[1:]
+    many = SignedTransaction(
+        body=signed.body, signatures=list(signed.signatures) * (limits.SIGNATURES_MAX + 1)
+    )
+    most = SignedTransaction(body=signed.body, signatures=list(signed.signatures) * limits.SIGNATURES_MAX)
+    assert signatures_verify([most.SerializeToString(deterministic=True)], year().hash)
+    assert not signatures_verify([many.SerializeToString(deterministic=True)], year().hash)
+
+
 def test_signatures_verify_or_something_of_what_was_signed_was_changed() -> None:
     raws = list(BlockBody.FromString(year().blocks[0].body).transactions)
     assert signatures_verify(raws, year().hash)

@@ -72,6 +72,18 @@ def test_C8_a_vote_within_a_certificate_is_evidence_too() -> None:
     assert lines == ["evidence nullify 1 and finalize 1 by 2"]
 
 
+@pytest.mark.parametrize("kind", [NOTARIZE, FINALIZE])
+def test_C8_two_certificates_that_contradict_each_other_are_evidence_against_all_who_signed_both(
+    kind: int,
+) -> None:
+    node = started()
+    one, other = node.make(1, None, 1), node.make(1, None, 2)
+    node.certificates(certificate([1, 2, 3], kind, 1, one.digest))
+    lines = node.certificates(certificate([0, 2, 3], kind, 1, other.digest))
+    assert guilty(node.effects, node) == [2, 3]
+    assert any(line.startswith("halt safety") for line in lines) == (kind == FINALIZE)
+
+
 def test_C8_a_contradiction_to_a_late_vote_is_evidence_if_both_are_signed() -> None:
     node = Played(0, members=7)
     node.start()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ledger import records, state
-from ledger.records import BalanceRecord
+from ledger.records import BalanceRecord, HoldingRecord, Lot
 from ledger.state import Base, MemoryReader
 
 RECENT_MAX = 40
@@ -57,3 +57,18 @@ def test_a_record_that_is_asked_for_again_and_again_is_decoded_once(monkeypatch:
         assert base.record(BalanceRecord, key(number)) == BalanceRecord(number + 1)
 
     assert asked == [key(number) for number in range(400)]
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_a_record_of_many_lots_counts_as_so_many(monkeypatch: pytest.MonkeyPatch, is_written: bool) -> None:
+    monkeypatch.setattr(state, "_RECENT_RECORDS_MAX", RECENT_MAX)
+    reader = MemoryReader(3)
+    lots = tuple([Lot("emilia/cadiai", 1, number, 0, 7) for number in range(9)])
+    writes: dict[bytes, tuple[Any, ...]] = {key(number): HoldingRecord(lots) for number in range(40)}
+    reader.write({each: records.encode(record) for each, record in writes.items()})
+    base = Base(reader, reader.get)
+    for each, record in writes.items():
+        if is_written:
+            base.advance({each: record})
+        assert base.record(HoldingRecord, each) == record
+        assert len(base._recent) + len(base._older) <= 2 * RECENT_MAX // 10
