@@ -33,6 +33,8 @@ class HeldLots:
         self._used = 0
         self._unasked: set[str] = set()
         """Who keeps room."""
+        self._unusable: dict[str, tuple[str | None, int]] = {}
+        """Of a holder: the provider asked for last, and how many of its first lots cannot be used there."""
 
     def value(self, holder: str) -> int:
         """The value of all that `holder` holds."""
@@ -50,14 +52,14 @@ class HeldLots:
         """E3, E5: `amount` from the oldest usable lots; at a provider, not those only another redeems."""
         lots = self._of(holder)
         taken: list[Lot] = []
-        kept: list[Lot] = []
+        first = self._first_usable(holder, lots, provider)
+        kept = lots[:first]
         missing = amount
-        for index, lot in enumerate(lots):
+        for index, lot in enumerate(lots[first:], first):
             if not missing:
                 kept += lots[index:]
                 break
-            elsewhere = lot.issuer_only and provider is not None and lot.issuer != provider
-            if elsewhere or is_expired(lot, self._today):
+            if not self._is_usable(lot, provider):
                 kept.append(lot)
             elif lot.amount <= missing:
                 taken.append(lot)
@@ -76,7 +78,21 @@ class HeldLots:
                 f"this would use more than {limits.LOTS_USED_MAX} lots in one transaction; split it",
             )
         self._set(holder, kept, -amount)
+        self._unusable[holder] = provider, first  # those lots are the same
         return taken
+
+    def _first_usable(self, holder: str, lots: list[Lot], provider: str | None) -> int:
+        """How many lots come before the first that can be used at a provider."""
+        known = self._unusable.get(holder)
+        if known is not None and known[0] == provider:
+            return known[1]  # thousands of lines may ask
+        places = (index for index, lot in enumerate(lots) if self._is_usable(lot, provider))
+        return next(places, len(lots))
+
+    def _is_usable(self, lot: Lot, provider: str | None) -> bool:
+        """E3, E5."""
+        elsewhere = lot.issuer_only and provider is not None and lot.issuer != provider
+        return not elsewhere and not is_expired(lot, self._today)
 
     def take_expired(self, holder: str) -> list[Lot]:
         """S2: every lot past its last day."""
@@ -118,15 +134,18 @@ class HeldLots:
             lots.append(lot)
         else:
             insert_lot(lots, lot)
+            self._unusable.pop(holder, None)
         self._changed.add(holder)
         held = self._held[holder] = self._held[holder] + lot.amount
-        if len(lots) > limits.LOTS_MAX and not fold_oldest(lots, self._today):
-            return Refusal(
-                refusals.LOTS_TOO_MANY,
-                field,
-                f"{holder} would hold {len(lots)} lots of class {self._policy.class_id}, no two of one"
-                f" issuer; at most {limits.LOTS_MAX} are allowed; have it redeem or give some first",
-            )
+        if len(lots) > limits.LOTS_MAX:
+            self._unusable.pop(holder, None)
+            if not fold_oldest(lots, self._today):
+                return Refusal(
+                    refusals.LOTS_TOO_MANY,
+                    field,
+                    f"{holder} would hold {len(lots)} lots of class {self._policy.class_id}, no two of one"
+                    f" issuer; at most {limits.LOTS_MAX} are allowed; have it redeem or give some first",
+                )
         return self._over_cap(holder, held, lot.amount, field) if capped else None
 
     def check_cap(self, holder: str, amount: int, field: str) -> Refusal | None:
@@ -195,6 +214,7 @@ class HeldLots:
         self._lots[holder] = lots
         self._held[holder] += change
         self._changed.add(holder)
+        self._unusable.pop(holder, None)
 
     def _over_cap(self, holder: str, held: int, more: int, field: str) -> Refusal | None:
         """Whether `held`, of which `more` comes now, is above the class's cap."""
