@@ -46,6 +46,7 @@ def test_every_promise_names_a_test() -> None:
 
 
 def test_the_bounds_that_are_stated_are_those_in_force() -> None:
+    from ledger import limits, state
     from node import calls, daemon, frames, log, metrics, peers, tls, turns
     from node.services import ledger, requests
 
@@ -74,6 +75,9 @@ def test_the_bounds_that_are_stated_are_those_in_force() -> None:
         "20 lines alike a minute": (log.ALIKE_MAX, log.MINUTE_SECONDS) == (20, 60),
         "24 MiB or 2,000 frames": (peers.INCOMING_BYTES_MAX, peers.INCOMING_FRAMES_MAX) == (24 << 20, 2_000),
         "32 MiB unsent": peers.OUTGOING_BYTES_MAX == 32 << 20,
+        "4,096 lots at a time, 1,024 times": (limits.EXPIRED_LOTS_MAX, limits.EXPIRY_PARTS_MAX)
+        == (4_096, 1_024),
+        "32,768 records and lots, twice": state._RECENT_RECORDS_MAX == 32_768,
         "kept away for 5 s": peers.FAULT_PAUSE_SECONDS == 5,
     }
     assert [words for words in stated if words not in DOCUMENT] == []
