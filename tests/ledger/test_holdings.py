@@ -420,25 +420,6 @@ def test_what_is_issued_in_all_does_not_pass_what_a_record_can_hold() -> None:
 # --- expiry -----------------------------------------------------------------------------------------------
 
 
-def test_expiry_looks_at_every_page_of_the_day_and_leaves_none() -> None:
-    bare = Bare([f"f/o-{n:02}" for n in range(40)])
-    people = [f"f/o-{n:02}:p-{p}" for n in range(40) for p in (1, 2, 3)]
-    assert bare.do("f", define_class(HOURS, "HRS", expires_after_days=5)) is None
-    lines = [(person, "f/o-00:p-1" if person != "f/o-00:p-1" else "f/o-00:p-2", 10) for person in people]
-    assert bare.do(*serve("f/o-00", *lines)) is None
-    day = START_DAY + 5
-    assert bare.state.get(records.ExpiryDayRecord, records.expiry_day_key(day)).entries == 120
-    pages = [bare.state.get(records.ExpiryPageRecord, records.expiry_page_key(day, n)) for n in range(3)]
-    assert [len(page.entries) for page in pages] == [64, 56, 0]
-    bare.time_ms = (day + 1) * DAY_MS
-    bare.close()
-    assert bare.result.settlement.units[1].expired_minor == 1_200
-    assert sum(amount for amount, _, _ in held(bare, "pool", HOURS)) == 1_200
-    assert not any(key.startswith((b"x|", b"y|")) for key, _ in bare.entries())
-    assert not any(key.startswith(b"h|f/") for key, _ in bare.entries())
-    bare.check()
-
-
 def hours_of_120_people() -> Bare:
     """10 minutes each, in 120 holdings, all past their last day."""
     bare = Bare([f"f/o-{n:02}" for n in range(40)])
@@ -448,6 +429,20 @@ def hours_of_120_people() -> Bare:
     assert bare.do(*serve("f/o-00", *lines)) is None
     bare.time_ms = (START_DAY + 6) * DAY_MS
     return bare
+
+
+def test_expiry_looks_at_every_page_of_the_day_and_leaves_none() -> None:
+    bare = hours_of_120_people()
+    day = START_DAY + 5
+    assert bare.state.get(records.ExpiryDayRecord, records.expiry_day_key(day)).entries == 120
+    pages = [bare.state.get(records.ExpiryPageRecord, records.expiry_page_key(day, n)) for n in range(3)]
+    assert [len(page.entries) for page in pages] == [64, 56, 0]
+    bare.close()
+    assert bare.result.settlement.units[1].expired_minor == 1_200
+    assert sum(amount for amount, _, _ in held(bare, "pool", HOURS)) == 1_200
+    assert not any(key.startswith((b"x|", b"y|")) for key, _ in bare.entries())
+    assert not any(key.startswith(b"h|f/") for key, _ in bare.entries())
+    bare.check()
 
 
 def test_a_close_lets_no_more_expire_than_it_may_and_settles_when_the_rest_is_less(
