@@ -137,6 +137,8 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
     """Where it says that the others are while it catches up; 0: it does not."""
     past_expiry: bool = False
     """A final block is past the expiry of whatever comes."""
+    result: bytes = b""
+    """Of what becomes final."""
     log: list[tuple[bytes, bytes]] = field(default_factory=list)
     seen: list[bytes] = field(default_factory=list)
     """Every transaction's bytes, each time they came."""
@@ -308,7 +310,7 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
                 return ledger_service_pb2.Outcome(
                     tx_id=tx_id, kind=ledger_service_pb2.OUTCOME_KIND_REFUSED, refusal=refusal
                 )
-            self.log.append((raw, b""))
+            self.log.append((raw, self.result))
             index = len(self.log) - 1
         return self._final(index, want_receipt)
 

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import pytest
 
-from ayni.v1 import entitlements_pb2, ledger_service_pb2, members_pb2, state_pb2, transaction_pb2
+from ayni.v1 import entitlements_pb2, ledger_service_pb2, members_pb2, result_pb2, state_pb2, transaction_pb2
 from client.keys import Keystore
 from tests.client.conftest import CHEAP, PASSWORD, Ayni, Result, three_lines
 from tests.client.fakes import FakeNode, account_record, body_of, seeded, tx_id_of
@@ -408,6 +408,19 @@ def test_the_pool_is_paid_into_and_a_period_is_closed(ayni: Ayni, node: FakeNode
     assert contribution.contribute_to_pool.amount_minor == 1_250
     assert (close.author, close.close_period.period) == ("emilia", 3)
     assert closed.out.splitlines()[-1] == "period 3 is settled: see `ayni pool settlements --period 3`"
+
+
+def test_a_close_that_only_let_a_part_expire_says_that_the_period_is_open(ayni: Ayni, node: FakeNode) -> None:
+    part = result_pb2.ExpiredPart(
+        holdings=[result_pb2.ExpiredHolding(class_id=HOURS, holder="emilia/cadiai:m-1")]
+    )
+    node.result = result_pb2.Result(expired_part=part).SerializeToString(deterministic=True)
+    closed = ayni("pool", "close-period", "--period", "3")
+    assert closed.code == 0
+    assert closed.out.splitlines()[-1] == (
+        "period 3 is still open: so much has expired that only a part of it went to the pool;"
+        " close it again, or let the nodes do so"
+    )
 
 
 def test_with_json_stdout_holds_one_document_only(ayni: Ayni, node: FakeNode) -> None:
