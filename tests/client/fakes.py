@@ -320,6 +320,7 @@ class FakeNode(ledger_service_pb2_grpc.LedgerServiceServicer):
             kind=ledger_service_pb2.OUTCOME_KIND_FINAL,
             height=index + 1,
             log_index=index,
+            result=self.log[index][1],
             receipt=self._receipt(index) if want_receipt else None,
         )
 

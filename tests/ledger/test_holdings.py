@@ -1,4 +1,4 @@
-"""Lots at their limits, the expiry index over many pages, and books that hold after any sequence of steps."""
+"""Lots at their limits, and books that hold after any sequence of steps."""
 
 from __future__ import annotations
 
@@ -14,79 +14,23 @@ from ledger import limits, records
 from ledger.records import Lot
 from ledger.refusals import Refusal
 from ledger.rules import originals
-from ledger.rules.classes import ClassPolicy, find_class
-from ledger.rules.held import HeldLots
 from ledger.rules.lots import fold_oldest, insert_lot, lots_to_restore, order_of_use, uses_by_line
 from tests.ledger.bare import DAY_MS, HASH, START_DAY, Bare, define_class
-
-A, B, C = "f/a", "f/b", "g/c"
-SHARES, HOURS = "shares@f", "hours@f"
-
-
-def bare_with_classes(*, expires_after_days: int = 0, cap: int = 0) -> Bare:
-    """Three organisations with ceilings and credit, a class of shares and one of hours."""
-    bare = Bare([A, B, C])
-    for name in (A, B, C):
-        for unit in ("EUC", "HRS"):
-            bare.organisation(name, unit, limit=5_000, ceiling=2_000)
-    for federation, organisations in (("f", 2), ("g", 1)):
-        for unit in ("EUC", "HRS"):
-            used = records.QuotaRecord(10**15, organisations * 7_000)
-            bare.put(records.quota_key(federation, unit), used)
-    for class_id, unit in ((SHARES, "EUC"), (HOURS, "HRS")):
-        done = bare.do("f", define_class(class_id, unit, expires_after_days=expires_after_days, cap=cap))
-        assert done is None
-    return bare
-
-
-def issue(issuer: str, holder: str, amount: int, value_date: int = START_DAY) -> Any:
-    line = entitlements_pb2.IssueLine(holder=holder, items=amount, value_date=value_date, document_hash=HASH)
-    return issuer, entitlements_pb2.IssueEntitlements(class_id=SHARES, lines=[line])
-
-
-def give(holder: str, receiver: str, amount: int, class_id: str = SHARES) -> Any:
-    return holder, entitlements_pb2.GiveEntitlements(
-        holder=holder, receiver=receiver, class_id=class_id, amount_minor=amount
-    )
-
-
-def donate(holder: str, amount: int, class_id: str = SHARES) -> Any:
-    return holder, entitlements_pb2.DonateEntitlements(holder=holder, class_id=class_id, amount_minor=amount)
-
-
-def redeem(holder: str, provider: str, amount: int, served_by: str = "") -> Any:
-    return provider, entitlements_pb2.RedeemEntitlements(
-        holder=holder,
-        provider=provider,
-        class_id=HOURS if served_by else SHARES,
-        amount_minor=amount,
-        value_date=START_DAY,
-        served_by=served_by,
-    )
-
-
-def serve(host: str, *lines: tuple[str, str, int], paid_by: str = "") -> Any:
-    record = entitlements_pb2.RecordService(class_id=HOURS)
-    for served_by, recipient, amount in lines:
-        line = record.lines.add(
-            served_by=served_by, recipient=recipient, value_date=START_DAY, amount_minor=amount
-        )
-        if paid_by:
-            line.credits.holder = paid_by
-        else:
-            line.organisation.SetInParent()
-    return host, record
-
-
-def lot(amount: int, origin: int, line: int = 0, date: int = START_DAY, issuer: str = A) -> Lot:
-    return Lot(issuer, amount, origin, line, date)
-
-
-def held(bare: Bare, holder: str, class_id: str = SHARES) -> list[tuple[int, int, int]]:
-    return [
-        (item.amount, item.origin, item.origin_line) for item in bare.state.holding(holder, class_id).lots
-    ]
-
+from tests.ledger.holders import (
+    HOURS,
+    SHARES,
+    A,
+    B,
+    C,
+    bare_with_classes,
+    donate,
+    give,
+    held,
+    issue,
+    lot,
+    redeem,
+    serve,
+)
 
 # --- lots -------------------------------------------------------------------------------------------------
 
@@ -417,131 +361,6 @@ def test_what_is_issued_in_all_does_not_pass_what_a_record_can_hold() -> None:
     assert "what f/a issued in HRS would pass the most that is kept" in refusal.message
 
 
-# --- expiry -----------------------------------------------------------------------------------------------
-
-
-def hours_of_120_people() -> Bare:
-    """10 minutes each, in 120 holdings, all past their last day."""
-    bare = Bare([f"f/o-{n:02}" for n in range(40)])
-    people = [f"f/o-{n:02}:p-{p}" for n in range(40) for p in (1, 2, 3)]
-    assert bare.do("f", define_class(HOURS, "HRS", expires_after_days=5)) is None
-    lines = [(person, "f/o-00:p-1" if person != "f/o-00:p-1" else "f/o-00:p-2", 10) for person in people]
-    assert bare.do(*serve("f/o-00", *lines)) is None
-    bare.time_ms = (START_DAY + 6) * DAY_MS
-    return bare
-
-
-def test_expiry_looks_at_every_page_of_the_day_and_leaves_none() -> None:
-    bare = hours_of_120_people()
-    day = START_DAY + 5
-    assert bare.state.get(records.ExpiryDayRecord, records.expiry_day_key(day)).entries == 120
-    pages = [bare.state.get(records.ExpiryPageRecord, records.expiry_page_key(day, n)) for n in range(3)]
-    assert [len(page.entries) for page in pages] == [64, 56, 0]
-    bare.close()
-    assert bare.result.settlement.units[1].expired_minor == 1_200
-    assert sum(amount for amount, _, _ in held(bare, "pool", HOURS)) == 1_200
-    assert not any(key.startswith((b"x|", b"y|")) for key, _ in bare.entries())
-    assert not any(key.startswith(b"h|f/") for key, _ in bare.entries())
-    bare.check()
-
-
-def test_a_close_lets_no_more_expire_than_it_may_and_settles_when_the_rest_is_less(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """S2: a thousand times as many would have taken longer than any view."""
-    monkeypatch.setattr(limits, "EXPIRED_LOTS_MAX", 50)
-    bare = hours_of_120_people()
-    close = pool_pb2.ClosePeriod(period=1)
-    seen: list[str] = []
-    for part in (1, 2):
-        assert bare.do("f", close) is None
-        assert not bare.result.HasField("settlement")
-        taken = [(each.class_id, each.holder) for each in bare.result.expired_part.holdings]
-        assert len(taken) == 50
-        assert taken == sorted(taken)
-        seen += [holder for _, holder in taken]
-        assert sum(amount for amount, _, _ in held(bare, "pool", HOURS)) == 500 * part
-        assert all(not held(bare, holder, HOURS) for holder in seen)
-        assert bare.state.pool_unit("HRS").expired == 500 * part
-        assert bare.state.period()[:1] + bare.state.period()[-1:] == (1, part)
-        bare.check()
-    assert len(set(seen)) == 100
-    assert bare.do("f", close) is None
-    assert not bare.result.HasField("expired_part")
-    assert bare.result.settlement.units[1].expired_minor == 1_200
-    assert bare.state.pool_unit("HRS").expired == 0
-    assert bare.state.period()[:1] + bare.state.period()[-1:] == (2, 0)
-    assert not any(key.startswith((b"x|", b"y|")) for key, _ in bare.entries())
-    bare.check()
-
-
-def test_a_close_settles_at_last_whatever_is_left_to_expire_and_that_follows(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """S2: nobody keeps a period open by having ever more to expire."""
-    monkeypatch.setattr(limits, "EXPIRED_LOTS_MAX", 30)
-    monkeypatch.setattr(limits, "EXPIRY_PARTS_MAX", 2)
-    bare = hours_of_120_people()
-    for _ in range(2):
-        assert bare.do("f", pool_pb2.ClosePeriod(period=1)) is None
-        assert not bare.result.HasField("settlement")
-    assert bare.do("f", pool_pb2.ClosePeriod(period=1)) is None
-    assert len(bare.result.expired_part.holdings) == 30
-    assert bare.result.settlement.units[1].expired_minor == 900
-    assert bare.do("f", pool_pb2.ClosePeriod(period=2)) is None
-    assert bare.result.settlement.units[1].expired_minor == 300
-    assert not any(key.startswith((b"x|", b"y|")) for key, _ in bare.entries())
-    bare.check()
-
-
-def test_what_comes_between_two_parts_of_a_close_is_entered_with_the_rest(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(limits, "EXPIRED_LOTS_MAX", 50)
-    bare = hours_of_120_people()
-    assert bare.do("f", pool_pb2.ClosePeriod(period=1)) is None
-    assert bare.do(*serve("f/o-00", ("f/o-00:p-1", "f/o-00:p-2", 7))) is None  # expired at birth
-    for _ in range(2):
-        assert bare.do("f", pool_pb2.ClosePeriod(period=1)) is None
-    assert bare.result.settlement.units[1].expired_minor == 1_207
-    bare.check()
-
-
-def test_what_a_reversal_restores_after_its_last_day_expires_at_the_next_close() -> None:
-    bare = bare_with_classes(expires_after_days=5)
-    assert bare.do(*issue(A, "f/a:p-1", 100)) is None
-    assert bare.do(*redeem("f/a:p-1", B, 100)) is None
-    original = bare.tx_id(bare.log_index - 1)
-    bare.time_ms += 9 * DAY_MS
-    bare.close()
-    line = credit_pb2.ReversalLine(amount_minor=40)
-    assert bare.do(B, credit_pb2.Reversal(original_tx_id=original, lines=[line])) is None
-    assert held(bare, "f/a:p-1") == [(40, 2, 0)]
-    figures = bare.close()
-    assert figures.expired_minor == 40
-    assert held(bare, "f/a:p-1") == []
-    assert held(bare, "pool") == [(40, 0, 0)]
-    bare.check()
-
-
-def test_a_close_on_the_same_day_finds_what_was_late() -> None:
-    bare = bare_with_classes(expires_after_days=5)
-    bare.time_ms += 30 * DAY_MS
-    bare.close()
-    assert bare.do(*issue(A, "f/a:p-1", 100)) is None  # valued 30 days ago: expired at birth
-    assert bare.close().expired_minor == 100
-    assert bare.do(*issue(A, "f/a:p-2", 50)) is None
-    assert bare.close().expired_minor == 50
-
-
-def test_a_close_after_any_time_looks_no_further_than_anything_expires() -> None:
-    bare = bare_with_classes(expires_after_days=limits.DAYS_MAX)
-    assert bare.do(*issue(A, "f/a:p-1", 100)) is None
-    bare.time_ms = limits.TIME_MAX_MS  # a hundred million days later: a quorum can say so
-    assert bare.close().expired_minor == 100
-    assert len(bare.overlay.reads) < 150_000
-
-
 # --- any sequence of steps ----------------------------------------------------------------------------------
 
 PEOPLE = [f"{name}:p-{n}" for name in (A, B, C) for n in (1, 2)]
@@ -664,81 +483,3 @@ def test_an_issuer_only_lot_stays_so_whoever_holds_it(provider: str) -> None:
     assert bare.do(*give("f/a:p-1", "f/b:p-1", 2_001, HOURS)) is None
     refusal = bare.do(*redeem("f/b:p-1", provider, 1, "f/b:p-2"))
     assert (refusal is None) == (provider == A)
-
-
-TODAY = START_DAY + 10
-LOT = st.builds(
-    Lot,
-    issuer=st.sampled_from([A, B]),
-    amount=st.integers(1, 9),
-    origin=st.integers(0, 2),
-    origin_line=st.integers(0, 2),
-    value_date=st.integers(TODAY - 7, TODAY),
-    issuer_only=st.sampled_from([True, True, False]),
-).map(lambda lot: lot._replace(expires_on=lot.value_date + 5))
-"""Two days in eight it has expired."""
-
-
-@settings(max_examples=500, deadline=None)
-@given(
-    st.lists(LOT, min_size=5, max_size=12),
-    st.lists(
-        st.one_of(
-            st.tuples(st.just("take"), st.sampled_from([A, A, B, None]), st.integers(1, 3)),
-            st.tuples(st.just("add"), LOT),
-            st.tuples(st.just("take_of_origin"), LOT),
-            st.tuples(st.just("take_expired")),
-        ),
-        min_size=2,
-        max_size=12,
-    ),
-)
-def test_what_cannot_be_used_is_passed_over_once_and_nothing_else_is(
-    held_first: list[Lot], steps: list[Any]
-) -> None:
-    """E3, E5: after any steps lots are taken as from the same lots looked at anew."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(limits, "LOTS_MAX", 8)
-        take_and_compare([*(("add", lot) for lot in held_first), *steps])
-
-
-@pytest.mark.parametrize("age", [5, 0], ids=["before them", "when the first two become one"])
-def test_a_lot_that_comes_moves_those_that_were_passed_over(
-    age: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "LOTS_MAX", 3 if age == 0 else 4)
-    at_b, at_a = (Lot(issuer, 5, 0, 0, TODAY, TODAY + 5, True) for issuer in (B, A))
-    first = [at_b._replace(value_date=TODAY - 3), at_b._replace(value_date=TODAY - 2)]
-    come = at_a._replace(value_date=TODAY - age, origin=1)
-    take_and_compare(
-        [
-            *(("add", lot) for lot in (*first, at_a._replace(value_date=TODAY - 1))),
-            ("take", A, 1),
-            ("add", come),
-            ("take", A, 1),
-        ]
-    )
-
-
-def take_and_compare(steps: list[Any]) -> None:
-    bare = bare_with_classes(expires_after_days=5)
-    policy = find_class(bare.state, SHARES, "class_id")
-    assert isinstance(policy, ClassPolicy)
-    holder = "f/a:p-1"
-    lots = HeldLots(bare.state, policy, TODAY, "class_id")
-    for step, *arguments in steps:
-        if step == "add":
-            if lots.add(holder, arguments[0], "") is not None:
-                return  # no two are alike: the transaction is refused
-        elif step == "take_expired":
-            lots.take_expired(holder)
-        elif step == "take_of_origin":
-            lot = arguments[0]
-            lots.take_of_origin(lot.issuer, holder, lot.origin, lot.origin_line, 1, "")
-        else:
-            anew = HeldLots(bare.state, policy, TODAY, "class_id")
-            for lot in lots._of(holder):
-                anew.add(holder, lot, "")
-            provider, amount = arguments
-            assert lots.take(holder, amount, "", provider) == anew.take(holder, amount, "", provider)
-            assert lots._of(holder) == anew._of(holder)
