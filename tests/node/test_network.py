@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -90,22 +91,22 @@ def test_without_a_quorum_nothing_moves_and_nothing_breaks(network: ProcessNetwo
 def test_all_nodes_killed_under_load_lose_nothing_final(network: ProcessNetwork) -> None:
     seen: list[pb.Outcome] = []
 
-    def load() -> list[pb.SubmitRequest]:
-        return [
-            pb.SubmitRequest(
-                genesis_hash=network.genesis_hash,
-                transactions=[transfer(network.genesis_hash) for _ in range(50)],
-                wait_ms=10_000,
+    are_killed = threading.Event()
+
+    def load() -> Iterator[pb.SubmitRequest]:
+        while not are_killed.is_set():
+            transactions = [transfer(network.genesis_hash) for _ in range(50)]
+            yield pb.SubmitRequest(
+                genesis_hash=network.genesis_hash, transactions=transactions, wait_ms=10_000
             )
-            for _ in range(20)
-        ]
 
     with pytest.raises(grpc.RpcError):
-        for response in network.nodes[0].stub.SubmitStream(iter(load())):
+        for response in network.nodes[0].stub.SubmitStream(load()):
             seen += response.outcomes
             if sum(1 for outcome in seen if outcome.kind == FINAL) >= 100:
                 for node in network.nodes:
                     node.kill()
+                are_killed.set()
     final = [outcome for outcome in seen if outcome.kind == FINAL]
     assert len(final) >= 100
     start_all(network.nodes)
