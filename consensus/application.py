@@ -30,6 +30,8 @@ class BlockSlot:
     epoch: int
     view: int
     leader: int
+    failures: int
+    """Views before this one that brought no block, since the last final one (C12)."""
     with_transactions: bool
     """False: the block is to be empty (C10: at most 8 unfinal blocks carry transactions, or none wait)."""
 

@@ -11,6 +11,8 @@ certificates come in verified, and votes are verified by the vote pool; whether 
 Nothing here sends: effects go to the outbox.
 """
 
+from dataclasses import replace
+
 from ayni.v1.block_pb2 import (
     VOTE_KIND_FINALIZE,
     VOTE_KIND_NOTARIZE,
@@ -356,7 +358,9 @@ class Round:
 
     def _build(self, parent: Block, now_ms: int) -> BuiltBlock | None:
         """Return a block with transactions, or an empty one where C10 allows it."""
-        slot = BlockSlot(parent.digest, EPOCH, self.view, self.leader, with_transactions=True)
+        slot = BlockSlot(
+            parent.digest, EPOCH, self.view, self.leader, self._failures(), with_transactions=True
+        )
         try:
             if (
                 self.tree.carriers(parent.digest) < UNFINAL_WITH_TRANSACTIONS_MAX
@@ -366,9 +370,7 @@ class Round:
                 return built
             beating = parent is self.tree.tip and self._pacing.heartbeat_due(now_ms)
             if beating or self._pacing.half_gone(now_ms):
-                return self._application.build(
-                    BlockSlot(parent.digest, EPOCH, self.view, self.leader, with_transactions=False)
-                )
+                return self._application.build(replace(slot, with_transactions=False))
         except Unavailable:
             return None
         return None

@@ -116,7 +116,6 @@ class Chain:
         view: int,
         leader: int,
         time_ms: int,
-        transactions_max: int = limits.BLOCK_TRANSACTIONS_MAX,
     ) -> tuple[Executed, list[tuple[bytes, Refusal]]]:
         """A block on `parent` of the candidates that the rules accept, in order, while they fit.
 
@@ -133,7 +132,9 @@ class Chain:
         cited_in_vain = 0
         for tx in candidates:
             size = len(tx.raw) + _ENTRY_OVERHEAD
-            if len(block.entries) >= transactions_max or body_bytes + size > limits.BLOCK_BODY_BYTES_MAX:
+            if len(block.entries) >= limits.BLOCK_TRANSACTIONS_MAX:
+                break
+            if body_bytes + size > limits.BLOCK_BODY_BYTES_MAX:
                 break
             if _full(block.overlay):
                 break

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from ayni.v1.block_pb2 import BlockBody
 from ayni.v1.keys_pb2 import KeySet
 from ayni.v1.members_pb2 import NewAccount, OpenAccounts
 from config import MempoolSection
@@ -13,7 +14,9 @@ from ledger.chain import Chain
 from ledger.refusals import Refusal
 from ledger.state import MemoryReader
 from ledger.transactions import parse_transactions
+from node import application
 from node.application import (
+    BUILDING_MS,
     CLOCK_DIFFERENCE_MAX_MS,
     LOOK_AGAIN_MS,
     PROBED_A_STEP,
@@ -43,8 +46,14 @@ class Node:
         self.mempool = Mempool(MempoolSection(), lambda raws: parse_transactions(raws, history.hash))
         self.now_ms = START_MS
         self.each_takes_ms = 0
+        self.each_look_takes_ms = 0
+        """At the clock."""
         self.refused: list[bytes] = []
-        self.application = LedgerApplication(self.chain, self.mempool, lambda: self.now_ms, self._refuse)
+        self.application = LedgerApplication(self.chain, self.mempool, self._clock_ms, self._refuse)
+
+    def _clock_ms(self) -> int:
+        self.now_ms += self.each_look_takes_ms
+        return self.now_ms
 
     def _refuse(self, tx_id: bytes, _: Refusal) -> None:
         self.now_ms += self.each_takes_ms
@@ -60,7 +69,7 @@ def history() -> History:
 @pytest.mark.parametrize("direction", [1, -1])
 def test_a_block_is_timely_up_to_ten_seconds_from_the_voter_s_clock(history: History, direction: int) -> None:
     leader, voter = Node(history), Node(history)
-    slot = BlockSlot(parent=history.hash, epoch=0, view=1, leader=1, with_transactions=False)
+    slot = BlockSlot(parent=history.hash, epoch=0, view=1, leader=1, failures=0, with_transactions=False)
     block = leader.application.build(slot)
     assert block is not None
 
@@ -76,6 +85,47 @@ def test_a_block_is_timely_up_to_ten_seconds_from_the_voter_s_clock(history: His
         f" {voter.now_ms}; at most {CLOCK_DIFFERENCE_MAX_MS} ms are accepted"
     )
     voter.application.check(block.header, block.body, timely=False)  # what a quorum voted for
+
+
+# --- how much goes into a block -------------------------------------------------------------------------
+
+
+def openings(node: Node, history: History, count: int) -> int:
+    """So many executable transactions that wait; how many bytes one has."""
+    history.time_ms = START_MS
+    keys = KeySet(threshold=1, public_keys=[key("coop").public_key])
+    for number in range(count):
+        account = NewAccount(account=f"emilia/coop-{number:03}", keys=keys)
+        tx = history.tx("emilia", open_accounts=OpenAccounts(accounts=[account]))
+        assert node.mempool.add(tx, START_MS, is_local=True).is_in
+    return len(tx.raw)
+
+
+def transactions_in_a_block(node: Node, history: History, failures: int) -> int:
+    slot = BlockSlot(history.hash, epoch=0, view=9, leader=1, failures=failures, with_transactions=True)
+    built = node.application.build(slot)
+    assert built is not None
+    return len(BlockBody.FromString(built.body).transactions)
+
+
+@pytest.mark.parametrize(("failures", "transactions"), [(0, 25), (1, 13), (2, 7), (40, 1)])
+def test_a_block_takes_as_many_as_its_leader_executes_in_time_and_half_of_them_after_each_failure(
+    history: History, failures: int, transactions: int
+) -> None:
+    node = Node(history)
+    openings(node, history, 30)
+    node.each_look_takes_ms = BUILDING_MS // 25
+    assert transactions_in_a_block(node, history, failures) == transactions
+
+
+@pytest.mark.parametrize(("failures", "transactions"), [(0, 30), (1, 15), (2, 8), (40, 1)])
+def test_a_block_takes_as_many_as_reach_everybody_in_time_and_half_of_them_after_each_failure(
+    history: History, monkeypatch: pytest.MonkeyPatch, failures: int, transactions: int
+) -> None:
+    node = Node(history)
+    size = openings(node, history, 40)
+    monkeypatch.setattr(application, "BLOCK_BYTES_AIM", 30 * size)
+    assert transactions_in_a_block(node, history, failures) == transactions
 
 
 # --- looking for work -----------------------------------------------------------------------------------
@@ -147,7 +197,8 @@ def test_what_comes_and_goes_while_no_block_becomes_final_is_not_kept(history: H
 def test_on_a_block_that_is_no_longer_known_there_is_no_work(history: History) -> None:
     node = Node(history)
     slots = [
-        BlockSlot(history.hash, epoch=0, view=view, leader=1, with_transactions=False) for view in (1, 2)
+        BlockSlot(history.hash, epoch=0, view=view, leader=1, failures=0, with_transactions=False)
+        for view in (1, 2)
     ]
     left, final = (node.application.build(slot) for slot in slots)
     assert left is not None and final is not None
