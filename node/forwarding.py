@@ -15,7 +15,7 @@ GATHER_SECONDS: Final = 0.005
 """How long no frame follows another, for each call whose transactions were in that one,"""
 GATHER_SECONDS_MAX: Final = 0.04
 """and at most. While calls stay rarer than GATHER_SECONDS nothing waits; after a burst, some frames later."""
-GATHERED_MAX: Final = 64
+GATHERED_MAX: Final = 256
 """So many transactions go at once: they are worth a frame."""
 
 

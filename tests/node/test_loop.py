@@ -15,7 +15,7 @@ from ayni.v1 import peer_service_pb2 as pb
 from consensus import events
 from ledger.blocks import FinalBlock
 from ledger.refusals import Refusal
-from node.loop import Halt, Loop
+from node.loop import TRANSACTIONS_OF_ONE, Halt, Loop
 from node.outcomes import Expired, Settled
 from node.peers import Link
 from node.startup import prepare
@@ -430,7 +430,7 @@ async def test_consensus_does_not_wait_for_many_transactions_that_take_long_to_v
 
 async def test_transactions_of_one_peer_do_not_wait_for_all_of_anothers(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
-    raws = [open_accounts(rig.hash, [f"emilia/a{number}"]) for number in range(120)]
+    raws = [open_accounts(rig.hash, [f"emilia/a{number}"]) for number in range(300)]
     last = open_accounts(rig.hash, ["emilia/z"])
     order: list[bytes] = []
     add = rig.parts.mempool.add
@@ -443,12 +443,12 @@ async def test_transactions_of_one_peer_do_not_wait_for_all_of_anothers(tmp_path
 
     def feed(loop: Loop) -> None:
         flood, honest = Link(1, "japan"), Link(2, "lombardia")
-        for start in range(0, 120, 40):
-            batch = pb.Transactions(transactions=raws[start : start + 40])
+        for start in range(0, 300, 100):
+            batch = pb.Transactions(transactions=raws[start : start + 100])
             loop.peer_frame(flood, pb.PeerFrame(transactions=batch), 10)
         loop.peer_frame(honest, pb.PeerFrame(transactions=pb.Transactions(transactions=[last])), 10)
 
     await rig.run([], [], [], [], feed=feed)
-    assert order.index(last) <= 16
+    assert order.index(last) <= TRANSACTIONS_OF_ONE
     assert [raw for raw in order if raw != last] == raws[: len(order) - 1]
     rig.parts.database.close()
