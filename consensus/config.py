@@ -55,8 +55,8 @@ class ConsensusConfig:
     """How long a body may still come from its leader, before it is fetched."""
     fetch_retry_ms: int = 500
     """How long a member may take to answer a request for blocks, before another is asked."""
-    gather_ms: int = 150
-    """How long a leader waits after the last block while a member is behind (C10)."""
+    gather_ms: int = 250
+    """How long a leader waits after the last block while a member is behind, or blocks take it long (C10)."""
 
     def __post_init__(self) -> None:
         for name in (

@@ -169,12 +169,14 @@ class Machine:
 
     # --- the step -------------------------------------------------------------------------------------------
 
-    def step(self, event: Input, now_ms: int) -> list[Effect]:
+    def step(self, event: Input, now_ms: int, *, busy: bool = False) -> list[Effect]:
         """Take one input and return the effects, in the order in which they must be executed.
 
-        `now_ms` is a clock of any origin that never goes backwards. After an `Alarm` with `halt`, nothing.
+        `now_ms` is a clock of any origin that never goes backwards. `busy`: blocks take this node long, and
+        larger ones are worth a wait (C10). After an `Alarm` with `halt`, nothing.
         """
         self._now_ms = max(self._now_ms, now_ms)
+        self._pacing.busy = busy
         if self._round.execution.halted:
             return []
         match event:

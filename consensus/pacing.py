@@ -23,6 +23,8 @@ class Pacing:
         self._last_block_ms = now_ms
         self._status_due_ms = now_ms
         self._gather_ms = min(config.gather_ms, config.timeout_base_ms // GATHER_OF_TIMEOUT)
+        self.busy = False
+        """Whether blocks take this node long (C10)."""
         self._behind_until_ms: dict[int, int] = {}
         """Of each member that says that it is behind: until when that is believed."""
 
@@ -65,7 +67,8 @@ class Pacing:
         return now_ms < self._behind_until_ms.get(member, now_ms)
 
     def gathering(self, now_ms: int) -> bool:
-        """Return whether the next block has to wait: a member is behind, and the last block was just now."""
+        """Return whether the next block has to wait: the last one was just now, and a member is behind or we
+        are busy."""
         return now_ms < self._gathered_ms()
 
     def _gathered_ms(self) -> int:
@@ -73,7 +76,11 @@ class Pacing:
         since_ms = self._last_block_ms
         if self._started_ms is not None:
             since_ms = min(since_ms, self._started_ms)
-        return min(max(self._behind_until_ms.values(), default=since_ms), since_ms + self._gather_ms)
+        most_ms = since_ms + self._gather_ms
+        until_ms = max(self._behind_until_ms.values(), default=since_ms)
+        if self.busy:
+            until_ms = max(until_ms, most_ms)
+        return min(until_ms, most_ms)
 
     def expired(self, now_ms: int) -> bool:
         """Return whether the view's time is over (C3)."""

@@ -44,6 +44,11 @@ LONG_TURN_SECONDS: Final = 0.05
 REST_SECONDS: Final = 0.002
 """After a long turn everything else gets so long: a call takes several rounds of the event loop, and would
 wait for a turn with each of them while this node catches up."""
+HEAVY_STEP_SECONDS: Final = 0.01
+"""When to execute or build a block takes longer,"""
+BUSY_TIMES: Final = 3
+"""a leader gathers for the next one, as many times as long (C10): what is done once for a block, or for an
+account in it, is then done less often, and a network that is at its limit takes in more."""
 FORWARD_BYTES_MAX: Final = 1024 * 1024
 """Transactions in one frame to the peers."""
 BEHIND_BLOCKS: Final = 4
@@ -87,6 +92,7 @@ class Loop:
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = False
+        self._busy_until = 0.0
         self._heard: dict[int, tuple[int, int]] = {}
         self._measured: tuple[int, bool, bool, int] = (-1, False, False, 0)
         """View, catching up, locked, views nullified: as the metrics have them."""
@@ -190,7 +196,7 @@ class Loop:
                 continue  # it broke the protocol, or is gone
             if isinstance(item, events.TransactionsPending):
                 self._is_pending = False
-            found = self._machine.step(item, self._now_ms())
+            found = self._step(item)
             if link is not None:
                 link.processed(size)
             effects += found
@@ -201,6 +207,17 @@ class Loop:
             self._execute(effects)
         if self._transactions:
             self._take_transactions()
+
+    def _step(self, item: events.Input) -> list[events.Effect]:
+        """Steps the machine, and notes when that took long."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        effects = self._machine.step(item, self._now_ms(), busy=began < self._busy_until)
+        took = loop.time() - began
+        if took > HEAVY_STEP_SECONDS:
+            self._busy_until = began + took + BUSY_TIMES * took
+            loop.call_at(self._busy_until, self._pending)
+        return effects
 
     def _take_transactions(self) -> None:
         """Verifies and takes in some of what peers sent."""

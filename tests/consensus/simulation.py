@@ -250,7 +250,8 @@ class Simulation:
         node = self.nodes[index]
         if node.machine is None:
             return
-        effects = node.machine.step(event, self.now_ms)
+        busy = (self.now_ms // 97 + index) % 5 == 0
+        effects = node.machine.step(event, self.now_ms, busy=busy)
         crash_at = len(effects) + 1
         if self.faults.crash_in_step and self.chance.random() < self.faults.crash_in_step:
             crash_at = self.chance.randrange(len(effects) + 1)

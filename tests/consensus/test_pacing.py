@@ -153,7 +153,7 @@ def proposes_after(node: Played) -> int:
     raise AssertionError("no proposal in a second")
 
 
-@pytest.mark.parametrize(("height", "waits_ms"), [(0, 150), (1, 150), (2, 0), (10, 0)])
+@pytest.mark.parametrize(("height", "waits_ms"), [(0, 250), (1, 250), (2, 0), (10, 0)])
 def test_C10_with_a_member_behind_a_leader_waits_a_moment_after_the_last_block(
     height: int, waits_ms: int
 ) -> None:
@@ -169,7 +169,7 @@ def test_C10_what_comes_while_a_leader_gathers_is_in_one_block() -> None:
     node.submit()
     node.wait(60)
     node.submit()
-    assert proposes_after(node) == 90
+    assert proposes_after(node) == 190
     [(_, proposal)] = node.sent(Proposal)
     assert len(split(proposal.body)) == 2
 
@@ -198,7 +198,25 @@ def test_C10_finality_that_comes_late_does_not_prolong_gathering() -> None:
     node.wait(60)
     node.certificates(node.finalization(block))
     assert node.machine.height == 11
-    assert proposes_after(node) == 90
+    assert proposes_after(node) == 190
+
+
+def test_C10_a_leader_whom_blocks_take_long_waits_a_moment_after_the_last_block() -> None:
+    node, _ = after_ten_blocks()
+    node.busy = True
+    node.submit()
+    assert proposes_after(node) == 250
+
+
+def test_C10_it_waits_no_longer_than_it_is_busy() -> None:
+    node, _ = after_ten_blocks()
+    node.busy = True
+    node.submit()
+    node.wait(100)
+    assert node.sent(Proposal) == []
+    node.busy = False
+    node.submit()
+    assert proposes_after(node) == 0
 
 
 def test_C10_gathering_takes_no_more_than_a_quarter_of_the_timeout() -> None:
@@ -220,7 +238,7 @@ def test_C3_a_leader_that_is_behind_has_as_long_as_blocks_are_gathered(height: i
     node.submit()
     lines = node.certificates(node.nullification(14))
     assert node.machine.leader == 3
-    assert "broadcast votes nullify 15" not in lines + node.wait(149)
+    assert "broadcast votes nullify 15" not in lines + node.wait(249)
     assert ("broadcast votes nullify 15" in node.wait(1)) is not waited
 
 
@@ -250,7 +268,7 @@ def test_C3_C10_who_votes_to_notarise_now_is_not_behind(kind: VoteKind, view: in
     block = node.make(14, tip) if view == 14 else tip
     node.votes(kind, view, block.digest if kind == NOTARIZE else b"", of=[3])
     node.submit()
-    assert proposes_after(node) == (150 if is_behind else 0)
+    assert proposes_after(node) == (250 if is_behind else 0)
     lines = node.certificates(node.nullification(14)) + node.wait(900)
     assert ("broadcast votes nullify 15" in lines) is is_behind
 

@@ -76,6 +76,7 @@ class Played:
         self.config = config or ConsensusConfig()
         self.now_ms = 0
         self.wall_skew_ms = 0
+        self.busy = False
         self.journal: dict[bytes, bytes] = {}
         self.blocks: list[CertifiedBlock] = []
         self.effects: list[events.Effect] = []
@@ -112,7 +113,7 @@ class Played:
         self.machine = self._machine()
 
     def step(self, event: events.Input) -> list[str]:
-        self.effects = self.machine.step(event, self.now_ms)
+        self.effects = self.machine.step(event, self.now_ms, busy=self.busy)
         for effect in self.effects:
             self._execute(effect)
         return self._lines()

@@ -15,7 +15,7 @@ from ayni.v1 import peer_service_pb2 as pb
 from consensus import events
 from ledger.blocks import FinalBlock
 from ledger.refusals import Refusal
-from node.loop import TRANSACTIONS_OF_ONE, Halt, Loop
+from node.loop import HEAVY_STEP_SECONDS, TRANSACTIONS_OF_ONE, Halt, Loop
 from node.outcomes import Expired, Settled
 from node.peers import Link
 from node.startup import prepare
@@ -37,14 +37,26 @@ class Scripted:
     def __init__(self, *script: list[events.Effect]) -> None:
         self.script = list(script)
         self.inputs: list[events.Input] = []
+        self.first_takes_seconds = 0.0
+        self.was_busy: list[bool] = []
         self.done = asyncio.Event()
 
-    def step(self, event: events.Input, now_ms: int) -> list[events.Effect]:
+    def step(self, event: events.Input, now_ms: int, *, busy: bool) -> list[events.Effect]:
         self.inputs.append(event)
+        self.was_busy.append(busy)
+        if len(self.inputs) == 1:
+            _go_forward(self.first_takes_seconds)
         effects = self.script.pop(0) if self.script else []
         if not self.script:
             self.done.set()
         return effects
+
+
+def _go_forward(seconds: float) -> None:
+    """Puts the clock of the event loop forward."""
+    loop: Any = asyncio.get_running_loop()
+    now = loop.time
+    loop.time = lambda: now() + seconds
 
 
 class Wire:
@@ -80,6 +92,7 @@ class Rig:
         self.application = prepared.application
         self.wire = Wire(lambda: look(self))
         self.machine = Scripted()
+        self.first_step_seconds = 0.0
         self.loop: Loop
 
     async def run(
@@ -90,6 +103,7 @@ class Rig:
     ) -> None:
         """Steps through the script, one input for each list of effects."""
         self.machine = machine = Scripted(*script)
+        machine.first_takes_seconds = self.first_step_seconds
         fake: Any = machine
         self.loop = Loop(self.parts, fake, self.parts.log)
         network: Any = self.wire
@@ -327,6 +341,28 @@ async def test_good_transactions_of_peers_are_taken_in_and_consensus_is_told(tmp
     await rig.run([], [], feed=lambda loop: loop.peer_frame(Link(1, "japan"), frame, 10))
     assert len(rig.parts.mempool) == 3
     assert isinstance(rig.machine.inputs[-1], events.TransactionsPending)
+    rig.parts.database.close()
+
+
+@pytest.mark.parametrize("took_times", [0.9, 1.1])
+async def test_C10_after_a_step_that_took_long_the_node_is_busy_for_a_while(
+    tmp_path: Path, took_times: float
+) -> None:
+    rig = Rig(tmp_path)
+    rig.first_step_seconds = took_times * HEAVY_STEP_SECONDS
+
+    def feed(loop: Loop) -> None:
+        loop.peer_frame(Link(1, "japan"), pb.PeerFrame(votes=VOTES), 10)
+        if took_times < 1:
+            loop.peer_frame(Link(2, "lombardia"), pb.PeerFrame(votes=VOTES), 10)
+
+    await rig.run([], [], [], feed=feed)
+    last = rig.machine.inputs[-1]
+    if took_times < 1:
+        assert rig.machine.was_busy == [False, False, False]
+    else:  # and when it is over, consensus is told
+        assert rig.machine.was_busy == [False, True, False]
+        assert isinstance(last, events.TransactionsPending)
     rig.parts.database.close()
 
 

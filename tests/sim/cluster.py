@@ -29,6 +29,10 @@ from tests.sim.wire import SimulatedPeers, Stream, Wire
 from tests.vectors.founding import key
 
 DAY_MS = 86_400_000
+BUSY_MS = 300
+"""So long blocks take a node long,"""
+BUSY_ONE_OF = 4
+"""once in so many times as long."""
 
 
 class CallFailed(Exception):
@@ -228,12 +232,14 @@ class Cluster:
         node.connect(self._network(host, node))
         step = node.machine.step
 
-        def watched(event: events.Input, now_ms: int) -> list[events.Effect]:
-            effects = step(event, now_ms)
+        def watched(event: events.Input, now_ms: int, *, busy: bool) -> list[events.Effect]:
+            # No step takes time here: that blocks take a node long is made up, for one after the other.
+            is_its_turn = (now_ms // BUSY_MS + host.index) % BUSY_ONE_OF == 0
+            effects = step(event, now_ms, busy=busy or is_its_turn)
             self.watch.stepped(host, event, effects)
             return effects
 
-        node.machine.step = watched  # type: ignore[method-assign]  # seen, not changed
+        node.machine.step = watched  # type: ignore[method-assign]
         self.watch.booted(host)
         task = self.loop.spawn(process, node.run())
         task.add_done_callback(lambda done: self._ended(host, process, done))

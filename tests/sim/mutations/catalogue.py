@@ -266,10 +266,7 @@ MUTATIONS: dict[str, Mutation] = {
         (
             _edit(
                 "consensus.pacing:Pacing._gathered_ms",
-                (
-                    "min(max(self._behind_until_ms.values(), default=since_ms), since_ms + self._gather_ms)",
-                    "max(self._behind_until_ms.values(), default=since_ms)",
-                ),
+                ("min(until_ms, most_ms)", "until_ms"),
             ),
         ),
         situation=Situation(members=4, liar="laggard"),
