@@ -20,6 +20,7 @@ from consensus import events
 from consensus.machine import Machine
 from ledger.blocks import FinalBlock
 from ledger.refusals import Refusal
+from node.application import BLOCK_BYTES_AIM
 from node.fair import FairQueue
 from node.forwarding import Forwarding
 from node.log import Log
@@ -47,8 +48,8 @@ wait for a turn with each of them while this node catches up."""
 HEAVY_STEP_SECONDS: Final = 0.01
 """When to execute or build a block takes longer,"""
 BUSY_TIMES: Final = 3
-"""a leader gathers for the next one, as many times as long (C10): what is done once for a block, or for an
-account in it, is then done less often, and a network that is at its limit takes in more."""
+"""a leader gathers for the next one, as many times as long, unless what waits fills one (C10): what is done
+once for a block, or for an account in it, is then done less often, and the network takes in more."""
 FORWARD_BYTES_MAX: Final = 1024 * 1024
 """Transactions in one frame to the peers."""
 BEHIND_BLOCKS: Final = 4
@@ -212,7 +213,9 @@ class Loop:
         """Steps the machine, and notes when that took long."""
         loop = asyncio.get_running_loop()
         began = loop.time()
-        effects = self._machine.step(item, self._now_ms(), busy=began < self._busy_until)
+        is_block_full = self._parts.mempool.bytes_waiting >= BLOCK_BYTES_AIM
+        busy = began < self._busy_until and not is_block_full
+        effects = self._machine.step(item, self._now_ms(), busy=busy)
         took = loop.time() - began
         if took > HEAVY_STEP_SECONDS:
             self._busy_until = began + took + BUSY_TIMES * took

@@ -15,6 +15,7 @@ from ayni.v1 import peer_service_pb2 as pb
 from consensus import events
 from ledger.blocks import FinalBlock
 from ledger.refusals import Refusal
+from node import loop as loop_module
 from node.loop import HEAVY_STEP_SECONDS, TRANSACTIONS_OF_ONE, Halt, Loop
 from node.outcomes import Expired, Settled
 from node.peers import Link
@@ -344,12 +345,16 @@ async def test_good_transactions_of_peers_are_taken_in_and_consensus_is_told(tmp
     rig.parts.database.close()
 
 
-@pytest.mark.parametrize("took_times", [0.9, 1.1])
-async def test_C10_after_a_step_that_took_long_the_node_is_busy_for_a_while(
-    tmp_path: Path, took_times: float
+@pytest.mark.parametrize(
+    ("took_times", "a_block_waits", "is_busy"), [(0.9, False, False), (1.1, False, True), (1.1, True, False)]
+)
+async def test_C10_after_a_step_that_took_long_the_node_is_busy_until_a_block_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, took_times: float, a_block_waits: bool, is_busy: bool
 ) -> None:
     rig = Rig(tmp_path)
     rig.first_step_seconds = took_times * HEAVY_STEP_SECONDS
+    if a_block_waits:
+        monkeypatch.setattr(loop_module, "BLOCK_BYTES_AIM", 0)
 
     def feed(loop: Loop) -> None:
         loop.peer_frame(Link(1, "japan"), pb.PeerFrame(votes=VOTES), 10)
@@ -357,12 +362,9 @@ async def test_C10_after_a_step_that_took_long_the_node_is_busy_for_a_while(
             loop.peer_frame(Link(2, "lombardia"), pb.PeerFrame(votes=VOTES), 10)
 
     await rig.run([], [], [], feed=feed)
-    last = rig.machine.inputs[-1]
-    if took_times < 1:
-        assert rig.machine.was_busy == [False, False, False]
-    else:  # and when it is over, consensus is told
-        assert rig.machine.was_busy == [False, True, False]
-        assert isinstance(last, events.TransactionsPending)
+    assert rig.machine.was_busy == [False, is_busy, False]
+    if took_times > 1:  # when it is over, consensus is told
+        assert isinstance(rig.machine.inputs[-1], events.TransactionsPending)
     rig.parts.database.close()
 
 
